@@ -1,0 +1,1 @@
+"""A captured program as plain, immutable data. Imports neither torch nor pandas."""

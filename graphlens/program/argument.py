@@ -1,0 +1,147 @@
+"""The arguments of a node as plain data, and the one equality that is safe on them.
+
+Python's `==` says `1 == True == 1.0`, `0.0 == -0.0` and `nan != nan`; every one of these would make a diff lie, so
+arguments are compared with `same_argument`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Literal as OneOf
+from typing import TypeAlias
+
+from msgspec import Struct
+
+Literal: TypeAlias = None | bool | int | float | complex | str
+
+
+class Ref(Struct, frozen=True, tag="ref", gc=False):
+    """The result of another node of the same graph, by name."""
+
+    node: str
+
+
+class Const(Struct, frozen=True, tag="const", gc=False):
+    """A torch constant, or a symbolic expression written in place of a number.
+
+    `kind` is one of ``dtype device layout memory_format qscheme sym function type`` (``sym``: `text` is a canonical
+    expression, see `graphlens.program.expr`).
+    """
+
+    kind: str
+    text: str
+
+
+class Seq(Struct, frozen=True, tag="seq"):
+    """A tuple or a list. Which of the two it was is kept: a round trip that turns one into the other is a finding."""
+
+    kind: OneOf["tuple", "list"]
+    items: tuple[Argument, ...]
+
+
+class Map(Struct, frozen=True, tag="map"):
+    """A dict, in its own order. Keys are arguments too, for `{3: x}` and `{"3": x}` differ."""
+
+    items: tuple[tuple[Argument, Argument], ...]
+
+
+class Slice(Struct, frozen=True, tag="slice"):
+    """A `slice` object."""
+
+    start: Argument
+    stop: Argument
+    step: Argument
+
+
+class Opaque(Struct, frozen=True, tag="opaque", gc=False):
+    """Anything else, labelled: its type, and a text that does not depend on the process."""
+
+    type: str
+    text: str
+
+
+Argument: TypeAlias = Literal | Ref | Const | Seq | Map | Slice | Opaque
+
+
+def children(argument: Argument) -> tuple[Argument, ...]:
+    """Return the arguments directly inside a container, `()` for a leaf."""
+    if isinstance(argument, Seq):
+        return argument.items
+    if isinstance(argument, Map):
+        return tuple(part for item in argument.items for part in item)
+    if isinstance(argument, Slice):
+        return (argument.start, argument.stop, argument.step)
+    return ()
+
+
+def leaves(argument: Argument) -> Iterator[Argument]:
+    """Yield the leaves of an argument from left to right, without recursion."""
+    stack = [argument]
+    while stack:
+        top = stack.pop()
+        inner = children(top)
+        if inner:
+            stack.extend(reversed(inner))
+        elif not isinstance(top, Seq | Map):
+            yield top
+
+
+def refs(argument: Argument) -> Iterator[str]:
+    """Yield the names of the nodes that an argument uses, with repetition, from left to right."""
+    for leaf in leaves(argument):
+        if isinstance(leaf, Ref):
+            yield leaf.node
+
+
+def same_literal(a: Literal, b: Literal) -> bool:
+    """Compare two literals by type and bits: `1` is not `True`, `0.0` is not `-0.0`, NaN is NaN."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, float) and isinstance(b, float):
+        return (a == b and math.copysign(1, a) == math.copysign(1, b)) or (a != a and b != b)
+    if isinstance(a, complex) and isinstance(b, complex):
+        return same_literal(a.real, b.real) and same_literal(a.imag, b.imag)
+    return a == b
+
+
+def same_argument(a: Argument, b: Argument) -> bool:
+    """Compare two arguments exactly, references by name."""
+    stack: list[tuple[Argument, Argument]] = [(a, b)]
+    while stack:
+        left, right = stack.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, Seq | Map | Slice):
+            if isinstance(left, Seq) and isinstance(right, Seq) and left.kind != right.kind:
+                return False
+            inner, other = children(left), children(right)
+            if len(inner) != len(other):
+                return False
+            stack.extend(zip(inner, other, strict=True))
+        elif isinstance(left, Ref | Const | Opaque):
+            if left != right:
+                return False
+        elif not same_literal(left, right):  # type: ignore[arg-type]
+            return False
+    return True
+
+
+def argument_text(argument: Argument) -> str:
+    """Write an argument as FX prints it: `(x, [1, 2], dtype=…)`; references as bare names."""
+    if isinstance(argument, Ref):
+        return argument.node
+    if isinstance(argument, Const):
+        return f"torch.{argument.text}" if argument.kind in ("dtype", "layout", "memory_format", "qscheme") else argument.text
+    if isinstance(argument, Seq):
+        inner = ", ".join(map(argument_text, argument.items))
+        if argument.kind == "list":
+            return f"[{inner}]"
+        return f"({inner},)" if len(argument.items) == 1 else f"({inner})"
+    if isinstance(argument, Map):
+        return "{" + ", ".join(f"{argument_text(k)}: {argument_text(v)}" for k, v in argument.items) + "}"
+    if isinstance(argument, Slice):
+        return f"slice({argument_text(argument.start)}, {argument_text(argument.stop)}, {argument_text(argument.step)})"
+    if isinstance(argument, Opaque):
+        return f"<{argument.type}: {argument.text}>" if argument.text else f"<{argument.type}>"
+    return repr(argument)

@@ -1,0 +1,137 @@
+"""One FX graph as immutable data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct
+
+from graphlens.program.argument import Argument, refs
+from graphlens.program.frozen import EMPTY
+from graphlens.program.value import Value
+
+
+class ModuleCall(Struct, frozen=True, gc=False):
+    """One entry of an `nn_module_stack`: the dict key, the fully qualified name, the class name."""
+
+    key: str
+    path: str
+    type: str
+
+    @property
+    def call(self) -> str:
+        """The name with its call index as the key has it: ``shared`` the first time, ``shared@1`` the second."""
+        _, at, index = self.key.rpartition("@")
+        return f"{self.path}@{index}" if at and index.isdigit() and "@" not in self.path else self.path
+
+
+class Provenance(Struct, frozen=True):
+    """One `from_node` entry (`torch.fx.traceback.NodeSource`) with the entries it came from in turn.
+
+    `graph_id` tells graphs of one process apart; it is an address and never compared.
+    """
+
+    name: str
+    target: str
+    pass_name: str
+    action: tuple[str, ...]
+    graph_id: int
+    from_node: tuple[Provenance, ...] = ()
+
+
+class Subgraph(Struct, frozen=True, gc=False):
+    """A nested graph held by an argument of a node.
+
+    `role` names the argument (``true_fn``, ``body_fn``, else ``arg0``), `where` is the position (``args[1]``,
+    ``kwargs['f']``), `attribute` is the get_attr target or module name that held it.
+    """
+
+    role: str
+    where: str
+    attribute: str
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One FX node.
+
+    `target` is text: ``aten.linear.default``, ``higher_order.cond``, ``_operator.getitem``, the attribute or module
+    path, the method name, or the placeholder's target. `arg_names` are the schema's names of the positional
+    arguments where they are known. `meta` holds every metadata key but `val`: `stack_trace` (str), `nn_module_stack`
+    (tuple of `ModuleCall`), `source_fn_stack` (tuple of (name, target text)), `torch_fn` (tuple of str), `from_node`
+    (tuple of `Provenance`), `example_value` (a `Value`); anything else (`custom` too) as an `Argument`.
+    """
+
+    name: str
+    op: str
+    target: str
+    args: tuple[Argument, ...] = ()
+    kwargs: Mapping[str, Argument] = EMPTY
+    value: Value | None = None
+    meta: Mapping[str, Any] = EMPTY
+    arg_names: tuple[str, ...] = ()
+    subgraphs: tuple[Subgraph, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the nodes it uses, in order of arguments, with repetition."""
+        found = [name for argument in self.args for name in refs(argument)]
+        found += [name for argument in self.kwargs.values() for name in refs(argument)]
+        return tuple(found)
+
+    @property
+    def stack_trace(self) -> str | None:
+        """The stack trace text, where there is one."""
+        return self.meta.get("stack_trace")
+
+    @property
+    def module_stack(self) -> tuple[ModuleCall, ...]:
+        """The module calls around this node, outermost first; empty where unknown."""
+        return self.meta.get("nn_module_stack") or ()
+
+    @property
+    def module(self) -> str:
+        """The innermost module path with its call index; ``""`` for the root or unknown."""
+        stack = self.module_stack
+        return stack[-1].call if stack else ""
+
+
+class Graph(Struct, frozen=True, dict=True):
+    """One FX graph: its nodes in topological order. A body shared by several callers is one object."""
+
+    nodes: tuple[Node, ...]
+    meta: Mapping[str, Any] = EMPTY
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """Position of each node by name."""
+        return {node.name: i for i, node in enumerate(self.nodes)}
+
+    def __getitem__(self, name: str) -> Node:
+        return self.nodes[self.index[name]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.index
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @cached_property
+    def users(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the nodes that use each node, each once, in topological order."""
+        found: dict[str, dict[str, None]] = {node.name: {} for node in self.nodes}
+        for node in self.nodes:
+            for name in node.inputs:
+                found.setdefault(name, {})[node.name] = None
+        return {name: tuple(users) for name, users in found.items()}
+
+    @property
+    def placeholders(self) -> tuple[Node, ...]:
+        """The input nodes, in order."""
+        return tuple(node for node in self.nodes if node.op == "placeholder")
+
+    @property
+    def output(self) -> Node | None:
+        """The output node; `None` in a graph without one."""
+        return next((node for node in reversed(self.nodes) if node.op == "output"), None)

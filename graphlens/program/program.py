@@ -1,0 +1,92 @@
+"""The Program: one captured program as immutable data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from graphlens.program.frozen import EMPTY
+from graphlens.program.graph import Graph, Node
+from graphlens.program.parts import (
+    InputSpec,
+    ModuleSignature,
+    Notice,
+    Origin,
+    OutputSpec,
+    Payload,
+    Range,
+    StoredTensor,
+    Symbol,
+    Versions,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = ""
+
+
+class Program(Struct, frozen=True, dict=True, kw_only=True):
+    """One captured program: its graphs by path (the root, ``""``, first) and everything around them.
+
+    A graph path is ``node.role`` steps joined by ``/``: ``cond.true_fn/map_impl.f``. `stored` describes weights and
+    constants; `sources` maps a file name to its lines by number, for the lines that stack traces name; `schemas` maps
+    the targets of custom ops to their schema text; `payloads` are archive members that were listed and not opened.
+    """
+
+    graphs: Mapping[str, Graph]
+    inputs: tuple[InputSpec, ...] = ()
+    outputs: tuple[OutputSpec, ...] = ()
+    symbol_table: tuple[Symbol, ...] = ()
+    ranges: Mapping[str, Range] = EMPTY
+    stored: tuple[StoredTensor, ...] = ()
+    module_calls: tuple[ModuleSignature, ...] = ()
+    guards: tuple[str, ...] = ()
+    in_spec: str | None = None
+    out_spec: str | None = None
+    example_inputs: str | None = None
+    versions: Versions = Versions()
+    schemas: Mapping[str, str] = EMPTY
+    sources: Mapping[str, Mapping[int, str]] = EMPTY
+    payloads: tuple[Payload, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    meta: Mapping[str, Any] = EMPTY
+    origin: Origin = Origin("graph", "")
+
+    @property
+    def graph(self) -> Graph:
+        """The root graph."""
+        return self.graphs[ROOT]
+
+    def walk(self) -> Iterator[tuple[str, Node]]:
+        """Yield `(graph path, node)` for every node, graph by graph."""
+        for path, graph in self.graphs.items():
+            for node in graph.nodes:
+                yield path, node
+
+    def child_path(self, path: str, node: str, role: str) -> str:
+        """Return the graph path of the nested graph that `node` of graph `path` holds as `role`."""
+        return child_path(path, node, role)
+
+    def nodes(self) -> pd.DataFrame:
+        """One row per node: ``graph name op target module value dtype shape source users``."""
+        from graphlens.program.tables import nodes_table
+
+        return nodes_table(self)
+
+    def __str__(self) -> str:
+        from graphlens.program.listing import program_listing
+
+        return program_listing(self)
+
+    def __repr__(self) -> str:
+        count = sum(len(graph) for graph in self.graphs.values())
+        name = f" {self.origin.name}" if self.origin.name else ""
+        return f"<graphlens.Program{name}: {count} nodes in {len(self.graphs)} graph{'s' * (len(self.graphs) != 1)}>"
+
+
+def child_path(path: str, node: str, role: str) -> str:
+    """Join a graph path and one ``node.role`` step."""
+    return f"{path}/{node}.{role}" if path else f"{node}.{role}"
