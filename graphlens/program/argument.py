@@ -132,7 +132,11 @@ def argument_text(argument: Argument) -> str:
     if isinstance(argument, Ref):
         return argument.node
     if isinstance(argument, Const):
-        return f"torch.{argument.text}" if argument.kind in ("dtype", "layout", "memory_format", "qscheme") else argument.text
+        return (
+            f"torch.{argument.text}"
+            if argument.kind in ("dtype", "layout", "memory_format", "qscheme")
+            else argument.text
+        )
     if isinstance(argument, Seq):
         inner = ", ".join(map(argument_text, argument.items))
         if argument.kind == "list":

@@ -8,7 +8,9 @@ from functools import lru_cache
 from msgspec import Struct
 
 _HEADER = re.compile(r'^\s*File "(?P<file>.*)", line (?P<line>\d+), in (?P<function>.*)$')
-_LIBRARY = re.compile(r"(^|[/\\])(site-packages|dist-packages|torch|functorch|transformers[/\\]utils)[/\\]|^<(?!ipython)|[/\\]lib[/\\]python3")
+_LIBRARY = re.compile(
+    r"(^|[/\\])(site-packages|dist-packages|torch|functorch|transformers[/\\]utils)[/\\]|^<(?!ipython)|[/\\]lib[/\\]python3"
+)
 
 
 class Frame(Struct, frozen=True, gc=False):
