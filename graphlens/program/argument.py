@@ -16,13 +16,13 @@ from msgspec import Struct
 Literal: TypeAlias = None | bool | int | float | complex | str
 
 
-class Ref(Struct, frozen=True, tag="ref", gc=False):
+class Ref(Struct, frozen=True, gc=False):
     """The result of another node of the same graph, by name."""
 
     node: str
 
 
-class Const(Struct, frozen=True, tag="const", gc=False):
+class Const(Struct, frozen=True, gc=False):
     """A torch constant, or a symbolic expression written in place of a number.
 
     `kind` is one of ``dtype device layout memory_format qscheme sym function type`` (``sym``: `text` is a canonical
@@ -33,20 +33,20 @@ class Const(Struct, frozen=True, tag="const", gc=False):
     text: str
 
 
-class Seq(Struct, frozen=True, tag="seq"):
+class Seq(Struct, frozen=True):
     """A tuple or a list. Which of the two it was is kept: a round trip that turns one into the other is a finding."""
 
     kind: OneOf["tuple", "list"]
     items: tuple[Argument, ...]
 
 
-class Map(Struct, frozen=True, tag="map"):
+class Map(Struct, frozen=True):
     """A dict, in its own order. Keys are arguments too, for `{3: x}` and `{"3": x}` differ."""
 
     items: tuple[tuple[Argument, Argument], ...]
 
 
-class Slice(Struct, frozen=True, tag="slice"):
+class Slice(Struct, frozen=True):
     """A `slice` object."""
 
     start: Argument
@@ -54,7 +54,7 @@ class Slice(Struct, frozen=True, tag="slice"):
     step: Argument
 
 
-class Opaque(Struct, frozen=True, tag="opaque", gc=False):
+class Opaque(Struct, frozen=True, gc=False):
     """Anything else, labelled: its type, and a text that does not depend on the process."""
 
     type: str

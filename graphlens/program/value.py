@@ -18,7 +18,7 @@ Size: TypeAlias = int | str
 """A number, or the canonical text of a symbolic expression such as ``"s77"`` or ``"4*s77"``."""
 
 
-class TensorValue(Struct, frozen=True, tag="tensor", kw_only=True):
+class TensorValue(Struct, frozen=True, kw_only=True):
     """One tensor. Sizes, strides and offset are in elements; `storage` numbers the storages of one graph.
 
     `type` is ``Tensor`` for plain and fake tensors, ``Parameter``, or the qualified name of a subclass.
@@ -37,7 +37,7 @@ class TensorValue(Struct, frozen=True, tag="tensor", kw_only=True):
     storage: int | None = None
 
 
-class SymValue(Struct, frozen=True, tag="sym", gc=False):
+class SymValue(Struct, frozen=True, gc=False):
     """A SymInt, SymFloat or SymBool: its kind, canonical expression and hint where there is one."""
 
     kind: OneOf["SymInt", "SymFloat", "SymBool"]
@@ -45,13 +45,13 @@ class SymValue(Struct, frozen=True, tag="sym", gc=False):
     hint: int | float | bool | None = None
 
 
-class ConstValue(Struct, frozen=True, tag="const", gc=False):
+class ConstValue(Struct, frozen=True, gc=False):
     """A number, string or `None` that is itself the value."""
 
     value: Literal
 
 
-class ContainerValue(Struct, frozen=True, tag="container"):
+class ContainerValue(Struct, frozen=True):
     """A tuple, list or dict of values (`keys` is empty unless it is a dict). An item may be absent: `None`."""
 
     kind: OneOf["tuple", "list", "dict"]
@@ -59,7 +59,7 @@ class ContainerValue(Struct, frozen=True, tag="container"):
     keys: tuple[str, ...] = ()
 
 
-class OpaqueValue(Struct, frozen=True, tag="opaque", gc=False):
+class OpaqueValue(Struct, frozen=True, gc=False):
     """A value of another kind (script object, opaque type), labelled."""
 
     type: str

@@ -1,0 +1,62 @@
+"""What a search for corresponding nodes hands on: proposals with their evidence, plain data.
+
+Nothing here is a verdict. `graphlens.diff.verify` decides what is the same; `graphlens.diff.fields` says what differs.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """One node of `a` proposed to be one node of `b`.
+
+    `match` names the evidence: ``pinned signature same symmetric name provenance propagated replayed similar`` (with
+    ``up to sizes`` or ``up to literals`` appended where a weaker key was used); `confidence` is in (0, 1];
+    `witnesses` are short texts for people.
+    """
+
+    a: str
+    b: str
+    match: str
+    confidence: float
+    witnesses: tuple[str, ...] = ()
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """Several nodes on one side proposed to be what became of one or several on the other."""
+
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    match: str
+    confidence: float
+    witnesses: tuple[str, ...] = ()
+
+
+class Ambiguous(Struct, frozen=True, kw_only=True):
+    """Nodes that evidence cannot tell apart: some of `a` are some of `b`, and which is not known."""
+
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    reason: str
+
+
+class GraphAlignment(Struct, frozen=True, kw_only=True):
+    """The proposals for one pair of graphs. Each live node stands in exactly one of the six parts."""
+
+    path_a: str
+    path_b: str
+    pairs: tuple[Pair, ...] = ()
+    groups: tuple[Group, ...] = ()
+    ambiguous: tuple[Ambiguous, ...] = ()
+    only_a: tuple[str, ...] = ()
+    only_b: tuple[str, ...] = ()
+
+
+class Alignment(Struct, frozen=True, kw_only=True):
+    """The proposals for two programs: matched graphs in the order of `a`, then the graphs only one side has."""
+
+    graphs: tuple[GraphAlignment, ...]
+    only_a: tuple[str, ...] = ()
+    only_b: tuple[str, ...] = ()
+    symbols: tuple[tuple[str, str], ...] = ()
