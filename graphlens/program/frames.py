@@ -8,6 +8,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 _HEADER = re.compile(r'^\s*File "(?P<file>.*)", line (?P<line>\d+), in (?P<function>.*)$')
+_SEPARATOR = re.compile(r"[/\\]")
 _LIBRARY = re.compile(
     r"(^|[/\\])(site-packages|dist-packages|torch|functorch|transformers[/\\]utils)[/\\]|^<(?!ipython)|[/\\]lib[/\\]python3"
 )
@@ -48,4 +49,6 @@ def user_frame(trace: str | None) -> Frame | None:
 
 def frame_text(frame: Frame | None) -> str:
     """Write a frame as ``model.py:47`` (the file's last component)."""
-    return "" if frame is None else f"{re.split(r'[/\\]', frame.file)[-1]}:{frame.line}"
+    if frame is None:
+        return ""
+    return f"{_SEPARATOR.split(frame.file)[-1]}:{frame.line}"
