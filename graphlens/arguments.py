@@ -1,0 +1,135 @@
+"""One argparse parser behind the command line and the magic, so that a flag means the same in both."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+SEVERITIES = ("wrong_result", "breaks_pass", "debug_info", "cosmetic")
+"""Worst first."""
+
+Parser = argparse.ArgumentParser
+
+
+def build_parser(door: str, parser_class: type[Parser] = Parser) -> Parser:
+    """Make the parser of one door, ``"cli"`` (sources are files) or ``"magic"`` (sources are names or files)."""
+    prog = "graphlens" if door == "cli" else "%graphlens"
+    parser = parser_class(prog=prog, description="The lens for PyTorch graphs.", allow_abbrev=False)
+    if door == "cli":
+        from graphlens import __version__
+
+        parser.add_argument("--version", action="version", version=f"graphlens {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=parser_class)
+    for name, help_text, add in _COMMANDS[door]:
+        sub = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        add(sub, door)
+        if door == "magic":
+            sub.add_argument("-o", "--output", metavar="NAME", help="store the result under this name")
+            sub.add_argument("--html", metavar="FILE", help="write an HTML report too")
+    return parser
+
+
+def reaches(worst: str | None, threshold: str) -> bool:
+    """Whether severity `worst` is at or above `threshold` (``"never"`` is above all)."""
+    if worst is None or threshold == "never":
+        return False
+    return SEVERITIES.index(worst) <= SEVERITIES.index(threshold)
+
+
+def _source(parser: Parser, name: str, door: str) -> None:
+    kind = "a .pt2 file" if door == "cli" else "a name, or a .pt2 file"
+    parser.add_argument(name, metavar=name.upper(), help=kind)
+
+
+def _output(parser: Parser, door: str, *, required: bool = False) -> None:
+    if door == "cli":
+        parser.add_argument("-o", "--output", metavar="FILE", required=required, help="write here instead of printing")
+
+
+def _fail_on(parser: Parser, default: str) -> None:
+    choices = (*SEVERITIES, "never")
+    parser.add_argument(
+        "--fail-on", choices=choices, default=default, help=f"exit with 1 from this severity on (default {default})"
+    )
+
+
+def _show(parser: Parser, door: str) -> None:
+    _source(parser, "file", door)
+    parser.add_argument("--model", metavar="NAME", help="which model of an archive that holds several")
+    parser.add_argument(
+        "--find", metavar="QUERY", help="only the nodes that a query selects, such as 'op:linear dtype:bf16'"
+    )
+    parser.add_argument(
+        "--depth",
+        type=_natural,
+        metavar="N",
+        help="how many levels of modules and nested graphs (default all; 1 for svg)",
+    )
+    parser.add_argument("--format", choices=("text", "dot", "svg", "json"), default="text")
+    _output(parser, door)
+
+
+def _view(parser: Parser, door: str) -> None:
+    _source(parser, "source", door)
+    parser.add_argument(
+        "--expand", type=_natural, default=1, metavar="N", help="levels that stand open at first (default 1)"
+    )
+
+
+def _diff(parser: Parser, door: str) -> None:
+    _source(parser, "a", door)
+    _source(parser, "b", door)
+    parser.add_argument("--profile", choices=("all", "pytorch"), default="all")
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="FIELD", help="leave this field out; may be repeated"
+    )
+    if door == "cli":
+        parser.add_argument(
+            "--weights", choices=("digest", "exact"), default="digest", help="how weights are compared (default digest)"
+        )
+        parser.add_argument("--format", choices=("text", "json", "markdown", "junit", "html"), default="text")
+        _fail_on(parser, "cosmetic")
+    _output(parser, door)
+
+
+def _roundtrip(parser: Parser, door: str) -> None:
+    if door == "cli":
+        parser.add_argument(
+            "model", metavar="MODULE:FACTORY", help="FACTORY() gives (model, args) or (model, args, kwargs)"
+        )
+        _fail_on(parser, "wrong_result")
+    else:
+        parser.add_argument("model", metavar="MODEL", help="a name")
+        parser.add_argument("args", metavar="ARG", nargs="*", help="names of the positional inputs")
+    parser.add_argument("--strict", action="store_true", help="export with strict=True")
+    parser.add_argument("--stages", metavar="A,B", help="stages to run, separated by commas")
+    parser.add_argument("--runtimes", metavar="A,B", help="runtimes to compare, separated by commas")
+    _output(parser, door)
+
+
+def _report(parser: Parser, door: str) -> None:
+    _source(parser, "file", door)
+    _output(parser, door, required=True)
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return number
+
+
+_COMMANDS: dict[str, list[tuple[str, str, Callable[[Any, str], None]]]] = {
+    "cli": [
+        ("show", "Print a program: as text, DOT, SVG or JSON.", _show),
+        ("diff", "Compare two programs.", _diff),
+        ("roundtrip", "Export, decompose, save and load a model, and compare.", _roundtrip),
+        ("report", "Write a self-contained HTML report.", _report),
+    ],
+    "magic": [
+        ("view", "Show a program, diff or round trip as a widget.", _view),
+        ("diff", "Compare two programs.", _diff),
+        ("roundtrip", "Export, decompose, save and load a model, and compare.", _roundtrip),
+    ],
+}

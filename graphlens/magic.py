@@ -1,0 +1,146 @@
+"""The `%graphlens` magic: parse, call the public API, return the result.
+
+Names are looked up in the user's namespace (`model`, `cfg.model`, `programs["a"]` is not evaluated: only names and
+attributes are). The result is returned, so `d = %graphlens diff a b` works and a bare line shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+
+from graphlens.arguments import build_parser
+from graphlens.errors import GraphLensError
+
+_NAME = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")
+
+
+class _HelpShown(Exception):  # noqa: N818 - not an error
+    """`-h` printed the help: nothing is left to do."""
+
+
+class _MagicParser(argparse.ArgumentParser):
+    """An argparse parser that never exits the kernel."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}\n{self.format_usage().strip()}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise _HelpShown(message or status)
+
+
+@magics_class
+class GraphlensMagics(Magics):  # type: ignore[misc]
+    """`%graphlens view|diff|roundtrip`."""
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
+    def graphlens(self, line: str) -> Any:
+        """Look at programs, compare them, put a model through a round trip: `%graphlens -h` lists the commands."""
+        try:
+            options = build_parser("magic", _MagicParser).parse_args(_words(line))
+            result = _RUN[options.command](options, self.shell.user_ns)
+        except _HelpShown:
+            return None
+        except GraphLensError as error:
+            raise UsageError(str(error)) from error
+        if options.html:
+            from graphlens.api import report
+
+            print(f"wrote {report(result, options.html)}")
+        if options.output:
+            self.shell.user_ns[options.output] = result
+        return result
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, posix=os.name != "nt")
+    except ValueError as error:
+        raise UsageError(f"%graphlens: {error}") from error
+
+
+def look_up(name: str, namespace: Mapping[str, Any]) -> Any:
+    """Find a dotted name in a namespace; a path of an existing file stands for itself.
+
+    Raises
+    ------
+    GraphLensError
+        There is no such name; the message lists close ones and the programs in scope.
+    """
+    first, *rest = name.split(".")
+    if _NAME.match(name) and first in namespace:
+        found = namespace[first]
+        for i, part in enumerate(rest):
+            try:
+                found = getattr(found, part)
+            except AttributeError as error:
+                raise GraphLensError(f"{'.'.join([first, *rest[:i]])!r} has no attribute {part!r}") from error
+        return found
+    if Path(name).exists():
+        return name
+    raise GraphLensError(f"{name!r} is neither a name here nor a file{_hint(name, namespace)}")
+
+
+def _hint(name: str, namespace: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, [key for key in namespace if not key.startswith("_")])
+    if close:
+        return f"; did you mean {', '.join(close)}?"
+    kinds = {"ExportedProgram", "GraphModule", "Program", "Diff", "RoundTrip"}
+    known = [key for key, value in namespace.items() if not key.startswith("_") and type(value).__name__ in kinds]
+    return f"; programs in scope: {', '.join(known[:10])}" if known else ""
+
+
+def _view(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:
+    from graphlens.api import view
+
+    return view(look_up(options.source, namespace), expand=options.expand)
+
+
+def _diff(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:
+    from graphlens.api import diff
+
+    a, b = look_up(options.a, namespace), look_up(options.b, namespace)
+    return diff(a, b, profile=options.profile, ignore=tuple(options.ignore))
+
+
+def _roundtrip(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:
+    from graphlens.api import roundtrip
+
+    args = tuple(look_up(text, namespace) for text in options.args if "=" not in text)
+    kwargs = {
+        key: look_up(name, namespace) for key, _, name in (text.partition("=") for text in options.args if "=" in text)
+    }
+    chosen = {key: tuple(value.split(",")) for key in ("stages", "runtimes") if (value := getattr(options, key))}
+    return roundtrip(look_up(options.model, namespace), args, kwargs, strict=options.strict, **chosen)
+
+
+_RUN = {"view": _view, "diff": _diff, "roundtrip": _roundtrip}
+
+
+def register(ipython: Any) -> None:
+    """Register the magics and complete names after `%graphlens`."""
+    ipython.register_magics(GraphlensMagics)
+    ipython.set_hook("complete_command", _complete, str_key="%graphlens")
+
+
+def unregister(ipython: Any) -> None:
+    """Remove the magics."""
+    ipython.magics_manager.magics["line"].pop("graphlens", None)
+    ipython.magics_manager.registry.pop("GraphlensMagics", None)
+
+
+def _complete(shell: Any, event: Any) -> list[str]:
+    words = event.line.split()
+    if len(words) < 2 or (len(words) == 2 and not event.line.endswith(" ")):
+        return list(_RUN)
+    return [name for name in shell.user_ns if not name.startswith("_")]
