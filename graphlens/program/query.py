@@ -2,7 +2,7 @@ r"""The search language of the command line and the viewer: words, regular expre
 
 Terms are separated by spaces and all must hold; ``-term`` must not. A term is a word (found anywhere in name, target,
 module or value, ignoring case), ``/regex/`` (Python syntax, case ignored by the engine's flag so that ``\S`` stays
-``\\S``), a ``"quoted phrase"``, or ``field:value`` with the fields of `FIELDS`; any other field is looked up in the node's
+``\S``), a ``"quoted phrase"``, or ``field:value`` with the fields of `FIELDS`; any other field is looked up in the node's
 metadata. `js/src/query.ts` speaks the same language.
 """
 
