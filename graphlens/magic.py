@@ -1,7 +1,7 @@
 """The `%graphlens` magic: parse, call the public API, return the result.
 
-Names are looked up in the user's namespace (`model`, `cfg.model`, `programs["a"]` is not evaluated: only names and
-attributes are). The result is returned, so `d = %graphlens diff a b` works and a bare line shows it.
+Names are looked up in the user's namespace, with attributes and with items of dicts and lists (`model`, `cfg.model`,
+`trip.programs["export"]`); nothing is evaluated. The result is returned, so `d = %graphlens diff a b` works and a bare line shows it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from graphlens.arguments import build_parser
 from graphlens.errors import GraphLensError
 
-_NAME = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")
+_NAME = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*|\[[^\[\]]+\])*$")
+_STEP = re.compile(r"\.(\w+)|\[([^\[\]]+)\]")
 
 
 class _HelpShown(Exception):  # noqa: N818 - not an error
@@ -77,18 +78,33 @@ def look_up(name: str, namespace: Mapping[str, Any]) -> Any:
     GraphLensError
         There is no such name; the message lists close ones and the programs in scope.
     """
-    first, *rest = name.split(".")
+    first = re.split(r"[.\[]", name, maxsplit=1)[0]
     if _NAME.match(name) and first in namespace:
         found = namespace[first]
-        for i, part in enumerate(rest):
-            try:
-                found = getattr(found, part)
-            except AttributeError as error:
-                raise GraphLensError(f"{'.'.join([first, *rest[:i]])!r} has no attribute {part!r}") from error
+        for step in _STEP.finditer(name, len(first)):
+            found = _step(found, name[: step.start()], step[1], step[2])
         return found
     if Path(name).exists():
         return name
     raise GraphLensError(f"{name!r} is neither a name here nor a file{_hint(name, namespace)}")
+
+
+def _step(found: Any, where: str, attribute: str | None, key: str | None) -> Any:
+    """Take one attribute, or one item of a real dict, list or tuple."""
+    if attribute is not None:
+        try:
+            return getattr(found, attribute)
+        except AttributeError as error:
+            raise GraphLensError(f"{where!r} has no attribute {attribute!r}") from error
+    text = (key or "").strip("'\"")
+    if isinstance(found, dict):
+        by_text = {str(name): value for name, value in found.items()}
+        if text in by_text:
+            return by_text[text]
+        raise GraphLensError(f"{where!r} has no item {text!r}; it has {', '.join(list(by_text)[:10])}")
+    if isinstance(found, list | tuple) and text.lstrip("-").isdigit() and -len(found) <= int(text) < len(found):
+        return found[int(text)]
+    raise GraphLensError(f"{where!r} has no item {text!r}")
 
 
 def _hint(name: str, namespace: Mapping[str, Any]) -> str:
