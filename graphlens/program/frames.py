@@ -42,9 +42,14 @@ def user_frame(trace: str | None) -> Frame | None:
     """Return the innermost frame that is not library or generated code; else the innermost frame; else `None`."""
     frames = parse_stack_trace(trace) if trace else ()
     for frame in reversed(frames):
-        if not _LIBRARY.search(frame.file):
+        if not is_library(frame):
             return frame
     return frames[-1] if frames else None
+
+
+def is_library(frame: Frame) -> bool:
+    """Whether a frame is library or generated code, not the user's own."""
+    return _LIBRARY.search(frame.file) is not None
 
 
 def frame_text(frame: Frame | None) -> str:
