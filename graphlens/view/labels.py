@@ -1,0 +1,31 @@
+"""Short texts for boxes: what a node is called at a glance."""
+
+from __future__ import annotations
+
+from graphlens.program.graph import Node
+
+_PLAIN = frozenset({"aten", "prims", "prim", "higher_order", "_operator", "builtins", "math", "torch"})
+LONGEST = 80
+
+
+def clip(text: str, length: int = LONGEST) -> str:
+    """Shorten a text to at most `length` characters, with an ellipsis, on one line."""
+    flat = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return flat if len(flat) <= length else f"{flat[: length - 1]}…"
+
+
+def op_label(node: Node) -> str:
+    """Name the operator of a node in short: `linear`, `mylib.norm`, `getitem[0]`."""
+    if node.op in ("placeholder", "output"):
+        return clip(node.name if node.op == "placeholder" else "output")
+    if node.op != "call_function":
+        return clip(node.target)
+    namespace, dot, rest = node.target.partition(".")
+    if not dot:
+        return clip(node.target)
+    if namespace == "_operator":
+        key = node.args[1] if rest == "getitem" and len(node.args) > 1 else None
+        return clip(f"getitem[{key}]" if isinstance(key, int) else rest)
+    name, overloaded, _ = rest.rpartition(".")
+    name = name if overloaded else rest
+    return clip(name if namespace in _PLAIN else f"{namespace}.{name}")
