@@ -1,0 +1,231 @@
+"""What a node does besides computing its result: order it keeps, storage it writes, storage its result may share.
+
+Everything unknown is taken at its worst: it keeps its place among all effects, writes all it is given, and its result
+may share storage with all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+
+from graphlens.diff.opinfo import MISSING, OpInfo, find, lookup
+from graphlens.program.argument import Argument, Ref, refs
+from graphlens.program.graph import Node
+
+RNG: Final = "rng"
+COLLECTIVE: Final = "collective"
+IO: Final = "io"
+ASSERT: Final = "assert"
+STATE: Final = "state"
+TOKEN: Final = "token"  # noqa: S105 - an effect token of a higher-order op
+UNKNOWN: Final = "unknown"
+
+
+class Behaviour(Struct, frozen=True):
+    """`effects` are kinds of effects in whose order the node stands; `writes` and `shares` name operand nodes."""
+
+    effects: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
+
+    @property
+    def pure(self) -> bool:
+        """Whether the node may be dropped when nothing uses its result."""
+        return not self.effects and not self.writes
+
+
+PURE: Final = Behaviour()
+
+# Their result draws nothing when this argument has this value; checked in aten/src/ATen/native/Dropout.cpp,
+# transformers/attention.cpp and RNN.cpp (a native_dropout with p=0 still draws).
+_NO_DRAW: Final[Mapping[str, tuple[tuple[str, Argument], ...]]] = {
+    "aten.dropout": (("p", 0.0), ("train", False)),
+    "aten.dropout_": (("p", 0.0), ("train", False)),
+    "aten.feature_dropout": (("p", 0.0), ("train", False)),
+    "aten.alpha_dropout": (("p", 0.0), ("train", False)),
+    "aten.feature_alpha_dropout": (("p", 0.0), ("train", False)),
+    "aten.native_dropout": (("train", False),),
+    "aten.rrelu": (("training", False),),
+    "aten.rrelu_": (("training", False),),
+    "aten.rrelu_with_noise": (("training", False),),
+    "aten.scaled_dot_product_attention": (("dropout_p", 0.0),),
+    "aten._scaled_dot_product_attention_math": (("dropout_p", 0.0),),
+    "aten._scaled_dot_product_flash_attention": (("dropout_p", 0.0),),
+    "aten._scaled_dot_product_flash_attention_for_cpu": (("dropout_p", 0.0),),
+    "aten._scaled_dot_product_efficient_attention": (("dropout_p", 0.0),),
+    "aten._scaled_dot_product_cudnn_attention": (("dropout_p", 0.0),),
+    "aten._scaled_dot_product_fused_attention_overrideable": (("dropout_p", 0.0),),
+    "aten._flash_attention_forward": (("dropout_p", 0.0),),
+    "aten._efficient_attention_forward": (("dropout_p", 0.0),),
+    "aten._cudnn_attention_forward": (("dropout_p", 0.0),),
+    "aten.lstm": (("dropout", 0.0), ("train", False)),
+    "aten.gru": (("dropout", 0.0), ("train", False)),
+    "aten.rnn_tanh": (("dropout", 0.0), ("train", False)),
+    "aten.rnn_relu": (("dropout", 0.0), ("train", False)),
+    "aten._cudnn_rnn": (("dropout", 0.0), ("train", False)),
+    "aten.miopen_rnn": (("dropout", 0.0), ("train", False)),
+}
+_COLLECTIVE_NAMESPACES: Final = {"_c10d_functional", "_c10d_functional_autograd", "c10d", "_dtensor", "symm_mem", "c10d_functional"}
+_PURE_NAMESPACES: Final = {
+    "aten", "prims", "quantized", "_quantized", "quantized_decomposed", "sparse", "onednn", "mkldnn", "mkldnn_prepacked",
+    "mkl", "inductor_prims", "prim",
+}  # fmt: skip
+_ASSERTS: Final = ("_assert", "sym_constrain_range", "_check", "_linalg_check_errors")
+_PURE_FUNCTIONS: Final = ("_operator.", "math.", "torch.sym_", "torch._sym_", "builtins.", "torch.utils._sympy.")
+_WRITING_FUNCTIONS: Final = {"_operator.setitem", "_operator.delitem"}
+_IMPURE_BUILTINS: Final = {
+    "builtins.setattr", "builtins.delattr", "builtins.print", "builtins.exec", "builtins.eval", "builtins.next",
+    "builtins.input", "builtins.open",
+}  # fmt: skip
+# Higher-order ops without a nested graph whose behaviour is in their contract (torch/_higher_order_ops, 2.13).
+_PURE_HOPS: Final = {
+    "auto_functionalized", "auto_functionalized_v2", "triton_kernel_wrapper_functional", "out_dtype", "inline_asm_elementwise",
+    "flex_attention", "flex_attention_backward",
+}  # fmt: skip
+_RNG_HOPS: Final = {
+    "run_and_save_rng_state", "run_with_rng_state", "graphsafe_run_with_rng_state", "run_dtensor_rng_op", "rngprims",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def trivial(target: str) -> bool:
+    """Whether every `call_function` of this target only computes a fresh result: no effect, no write, no sharing."""
+    info = lookup(target)
+    if info is None:
+        return False
+    plain = not info.flags.strip("d") and not info.aliased and not info.written and "running_mean" not in info.index
+    return plain and target.partition(".")[0] in _PURE_NAMESPACES
+
+
+def behaviour(node: Node, schemas: Mapping[str, str], bodies: Behaviour | None = None) -> Behaviour:
+    """Say what a node does.
+
+    Parameters
+    ----------
+    node
+        Any FX node.
+    schemas
+        `Program.schemas`, for operators that torch's table does not hold.
+    bodies
+        What the nested graphs do that the node holds (`body_behaviour`), `None` where it holds none. Its `writes`
+        only tell whether there is any: which operand a body writes is not followed, so all are taken as written.
+    """
+    if node.op in ("placeholder", "get_attr", "output"):
+        return PURE
+    if bodies is not None:
+        names = tuple(dict.fromkeys(node.inputs))
+        kinds = bodies.effects + ((TOKEN,) if node.target == "higher_order.with_effects" else ())
+        return Behaviour(kinds, names if bodies.writes else (), names)
+    if node.op == "call_function":
+        return _function(node, schemas)
+    return _worst(node)
+
+
+def _worst(node: Node) -> Behaviour:
+    names = tuple(dict.fromkeys(node.inputs))
+    return Behaviour((UNKNOWN,), names, names)
+
+
+def _function(node: Node, schemas: Mapping[str, str]) -> Behaviour:
+    target = node.target
+    info = find(target, schemas)
+    if info is not None:
+        return _operator(node, info)
+    if target.startswith("higher_order."):
+        return _higher_order(node, target.removeprefix("higher_order."))
+    if target in _WRITING_FUNCTIONS or (target.startswith("_operator.i") and target != "_operator.index" and "inv" not in target):
+        written = tuple(refs(node.args[0])) if node.args else ()
+        return Behaviour((), written, written)
+    if target.startswith(_PURE_FUNCTIONS) and target not in _IMPURE_BUILTINS:
+        return Behaviour((), (), tuple(dict.fromkeys(node.inputs)))
+    if target.rpartition(".")[2].startswith(_ASSERTS):
+        return Behaviour((ASSERT,))
+    return _worst(node)
+
+
+def _higher_order(node: Node, name: str) -> Behaviour:
+    names = tuple(dict.fromkeys(node.inputs))
+    if name in _PURE_HOPS:
+        return Behaviour((), (), names)
+    if name in _RNG_HOPS:
+        return Behaviour((RNG,), (), names)
+    if name == "with_effects":
+        return Behaviour((TOKEN,), names, names)
+    if name == "triton_kernel_wrapper_mutation":
+        return Behaviour((), names, ())
+    if name == "print":
+        return Behaviour((IO,))
+    return _worst(node)
+
+
+def _operator(node: Node, info: OpInfo) -> Behaviour:
+    namespace, _, rest = node.target.partition(".")
+    packet = f"{namespace}.{rest.partition('.')[0]}"
+    kinds: list[str] = []
+    if not info.builtin or namespace not in _PURE_NAMESPACES:
+        kinds.append(COLLECTIVE if namespace in _COLLECTIVE_NAMESPACES else UNKNOWN)
+    if "s" in info.flags and not _draws_nothing(node, info, packet):
+        kinds.append(RNG)
+    if rest.startswith(_ASSERTS):
+        kinds.append(ASSERT)
+    elif "e" in info.flags and not kinds:
+        kinds.append(UNKNOWN)
+    writes = [name for i in info.written for name in refs(argument(node, info, i))]
+    writes += _running_statistics(node, info, packet)
+    shared = range(len(info.parameters)) if "m" in info.flags or not info.builtin else (*info.aliased, *info.written)
+    shares = [name for i in shared for name in refs(argument(node, info, i))]
+    if not kinds and not writes and not shares:
+        return PURE
+    return Behaviour(tuple(kinds), tuple(dict.fromkeys(writes)), tuple(dict.fromkeys(shares)))
+
+
+def argument(node: Node, info: OpInfo, index: int) -> Argument:
+    """Return the argument bound to the schema's parameter number `index`; its default where it is not given."""
+    parameter = info.parameters[index]
+    if parameter.name in node.kwargs:
+        return node.kwargs[parameter.name]
+    if not parameter.keyword_only and index < len(node.args):
+        return node.args[index]
+    return None if parameter.default is MISSING else parameter.default  # type: ignore[return-value]
+
+
+def _draws_nothing(node: Node, info: OpInfo, packet: str) -> bool:
+    index = info.index
+    for name, quiet in _NO_DRAW.get(packet, ()):
+        if name in index:
+            given = argument(node, info, index[name])
+            if not isinstance(given, Ref) and given == quiet and isinstance(given, int | float):
+                return True
+    return False
+
+
+def _running_statistics(node: Node, info: OpInfo, packet: str) -> list[str]:
+    """Batch and instance norms update these without saying so in their schema."""
+    index = info.index
+    if "running_mean" not in index or packet.endswith(("_functional", "_backward", "_no_training")) or "backward" in packet:
+        return []
+    flag = next((name for name in ("training", "train", "use_input_stats") if name in index), None)
+    if flag is not None and argument(node, info, index[flag]) is False:
+        return []
+    return [name for key in ("running_mean", "running_var") if key in index for name in refs(argument(node, info, index[key]))]
+
+
+def body_behaviour(nodes: tuple[Node, ...], each: Mapping[str, Behaviour]) -> Behaviour:
+    """Sum up what the nodes of a nested graph do: its kinds of effects, and whether it writes anything it was given.
+
+    A write to a value that the body made itself stays inside it.
+    """
+    kinds: dict[str, None] = {}
+    outside = {node.name for node in nodes if node.op in ("placeholder", "get_attr")}
+    written: dict[str, None] = {}
+    for node in nodes:
+        does = each.get(node.name, PURE)
+        if outside.intersection(does.shares):
+            outside.add(node.name)
+        kinds |= dict.fromkeys(does.effects)
+        written |= dict.fromkeys(name for name in does.writes if name in outside)
+    return Behaviour(tuple(kinds), tuple(written), ())
