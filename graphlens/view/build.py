@@ -8,6 +8,7 @@ from typing import Any
 from graphlens.errors import ViewError
 from graphlens.program.program import Program
 from graphlens.view import payload
+from graphlens.view.opening import first_open
 from graphlens.view.payload import Interner, Payload, Section, View
 from graphlens.view.privacy import Source
 from graphlens.view.program_data import program_data
@@ -17,9 +18,10 @@ from graphlens.view.scene import Scene
 class Builder:
     """What is being written: the texts, the programs and the diffs so far."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, expand: int) -> None:
         self.text = Interner()
         self.source = source
+        self.expand = expand
         self.programs: list[payload.ProgramData] = []
         self.diffs: list[payload.DiffData] = []
         self._numbers: dict[int, tuple[Program, int, Scene]] = {}
@@ -34,8 +36,8 @@ class Builder:
         return known[1], known[2]
 
 
-def build_payload(objects: Sequence[Any], *, title: str = "", source: Source = "relative") -> Payload:
-    """Write objects for the front end.
+def build_payload(objects: Sequence[Any], *, title: str = "", source: Source = "relative", expand: int = 1) -> Payload:
+    """Write objects for the front end, with regions open at first down to depth `expand`.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def build_payload(objects: Sequence[Any], *, title: str = "", source: Source = "
     """
     from graphlens import __version__
 
-    builder = Builder(source)
+    builder = Builder(source, expand)
     sections = [section(builder, obj) for obj in objects]
     return Payload(
         version=payload.VERSION,
@@ -65,8 +67,7 @@ def section(builder: Builder, obj: Any) -> Section:
 
 
 def _program_section(builder: Builder, program: Program) -> Section:
-    index, _ = builder.program(program)
+    index, scene = builder.program(program)
     name = builder.programs[index].name
-    return Section(
-        kind="program", title=name, verdict="", status="none", views=[View(name, "program", index)], tables=[]
-    )
+    view = View(name, "program", index, first_open(scene, builder.expand))
+    return Section(kind="program", title=name, verdict="", status="none", views=[view], tables=[])

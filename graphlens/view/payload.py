@@ -234,6 +234,7 @@ class View(Struct, frozen=True):
     label: str
     kind: Literal["program", "diff"]
     index: Annotated[int, Meta(description="into Payload.programs or Payload.diffs")]
+    open: Annotated[Ints, Meta(description="regions of its scene that are open at first; 0, the root, always is")]
 
 
 class Section(Struct, frozen=True):

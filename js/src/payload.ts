@@ -270,4 +270,6 @@ export interface View {
   readonly kind: "diff" | "program";
   /** into Payload.programs or Payload.diffs */
   readonly index: number;
+  /** regions of its scene that are open at first; 0, the root, always is */
+  readonly open: readonly number[];
 }
