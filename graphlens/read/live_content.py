@@ -1,0 +1,118 @@
+"""The elements of a live tensor, read when somebody asks, a few megabytes at a time."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+
+import torch
+
+from graphlens.program.digest import CHUNK_BYTES, digest_elements
+from graphlens.read.live_torch import inner_tensors, is_real, without_torch_function
+from graphlens.read.live_values import dtype_text, tensor_type
+
+_SPARSE = {
+    torch.sparse_coo: ("indices", "values"),
+    torch.sparse_csr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_csc: ("ccol_indices", "row_indices", "values"),
+    torch.sparse_bsr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_bsc: ("ccol_indices", "row_indices", "values"),
+}
+
+
+class TensorContent:
+    """A reference to a live tensor; no copy, and nothing remembered.
+
+    It gives what the tensor holds when it is asked: writes through `.data` leave no trace that a cache could heed.
+    """
+
+    __slots__ = ("__weakref__", "_tensor")
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._tensor = tensor
+
+    def digest(self) -> str | None:
+        """Digest of the resolved elements (`graphlens.program.digest`); `None` where there are none to be had."""
+        return _digest(self._tensor)
+
+    def element_bytes(self) -> bytes | None:
+        """The resolved elements in logical order, little endian; `None` where there are none to be had."""
+        if not _has_elements(self._tensor):
+            return None
+        try:
+            return b"".join(bytes(chunk) for chunk in _chunks(self._tensor))
+        except (RuntimeError, NotImplementedError, TypeError):
+            return None
+
+
+_CONTENTS: weakref.WeakValueDictionary[int, TensorContent] = weakref.WeakValueDictionary()
+
+
+def content_of(tensor: torch.Tensor) -> TensorContent | None:
+    """The content of a tensor, one object per tensor; `None` for meta and fake tensors."""
+    if not is_real(tensor):
+        return None
+    known = _CONTENTS.get(id(tensor))
+    if known is None or known._tensor is not tensor:  # noqa: SLF001 - our own class
+        known = _CONTENTS[id(tensor)] = TensorContent(tensor)
+    return known
+
+
+def _has_elements(tensor: torch.Tensor) -> bool:
+    return (
+        is_real(tensor)
+        and tensor.layout is torch.strided
+        and tensor_type(tensor) in ("Tensor", "Parameter")
+        and type(tensor) in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
+        and not tensor.is_quantized
+    )
+
+
+def _digest(tensor: torch.Tensor) -> str | None:
+    try:
+        if _has_elements(tensor):
+            return digest_elements(dtype_text(tensor.dtype), tuple(tensor.shape), _chunks(tensor))
+        return _composite_digest(tensor)
+    except (RuntimeError, NotImplementedError, TypeError, AttributeError):
+        return None
+
+
+def _composite_digest(tensor: torch.Tensor) -> str | None:
+    """Digest of a sparse tensor or wrapper subclass: of its named parts; `None` where its parts are not known."""
+    with torch.no_grad():
+        parts = inner_tensors(tensor)
+        kind = tensor_type(tensor)
+        if parts is None and tensor.layout in _SPARSE:
+            whole = tensor.detach().coalesce() if tensor.layout is torch.sparse_coo else tensor.detach()
+            parts = {name: getattr(whole, name)() for name in _SPARSE[tensor.layout]}
+            kind = str(tensor.layout)
+        if not parts:
+            return None
+        digests = {name: _digest(part) for name, part in parts.items()}
+    if None in digests.values():
+        return None
+    named = [f"{name}:{digest};".encode() for name, digest in digests.items()]
+    return digest_elements(f"{kind}:{dtype_text(tensor.dtype)}", tuple(tensor.shape), named)
+
+
+def _chunks(tensor: torch.Tensor) -> Iterator[memoryview]:
+    """Yield the elements of a strided tensor in C order; what is contiguous in memory is not copied."""
+    with torch.no_grad(), without_torch_function():
+        stack = [tensor.detach()]
+        while stack:
+            piece = stack.pop()
+            small = piece.numel() * piece.element_size() <= CHUNK_BYTES
+            if piece.numel() == 0:
+                continue
+            if small or piece.dim() == 0:
+                yield _bytes_of(piece)
+            elif piece.size(0) == 1:
+                stack.append(piece[0])
+            else:
+                rows = max(1, CHUNK_BYTES // (piece[0].numel() * piece.element_size()))
+                stack.extend(reversed(piece.split(rows)))
+
+
+def _bytes_of(piece: torch.Tensor) -> memoryview:
+    resolved = piece.resolve_conj().resolve_neg().contiguous().cpu()
+    return memoryview(resolved.reshape(-1).view(torch.uint8).numpy()).cast("B")

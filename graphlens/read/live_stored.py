@@ -1,0 +1,95 @@
+"""Weights and constants of a live program, described and not held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from graphlens.program.parts import StoredTensor
+from graphlens.program.value import TensorValue
+from graphlens.read.live_content import content_of
+from graphlens.read.live_graph import Body, attribute
+from graphlens.read.live_names import type_name
+from graphlens.read.live_torch import script_class, storage_address
+from graphlens.read.live_values import Storages, facet, tensor_value
+
+
+def stored_in_program(program: torch.export.ExportedProgram) -> tuple[StoredTensor, ...]:
+    """Describe what an ExportedProgram stores: its state dict, then its constants."""
+    signature = program.graph_signature
+    buffers = set(signature.buffers)
+    storages: Storages = {}
+    found = [
+        describe(fqn, held, "parameter" if fqn in signature.parameters or _is_parameter(held) else "buffer", storages)
+        for fqn, held in program.state_dict.items()
+    ]
+    found += [
+        describe(fqn, held, "buffer" if fqn in buffers else "constant", storages)
+        for fqn, held in program.constants.items()
+    ]
+    return tuple(found)
+
+
+def stored_in_modules(bodies: Mapping[str, Body]) -> tuple[StoredTensor, ...]:
+    """Describe what a GraphModule stores: parameters, buffers, and the tensors that ``get_attr`` nodes name."""
+    root = next(iter(bodies.values())).owner
+    if root is None:
+        return ()
+    storages: Storages = {}
+    found: dict[str, StoredTensor] = {}
+    for fqn, parameter in root.named_parameters(remove_duplicate=False):
+        found[fqn] = describe(fqn, parameter, "parameter", storages)
+    for fqn, buffer in root.named_buffers(remove_duplicate=False):
+        found[fqn] = describe(fqn, buffer, "buffer", storages)
+    for fqn, held in _named_constants(root, bodies):
+        if fqn not in found:
+            found[fqn] = describe(fqn, held, "constant", storages)
+    return tuple(found.values())
+
+
+def _named_constants(root: torch.nn.Module, bodies: Mapping[str, Body]) -> Iterator[tuple[str, Any]]:
+    """Yield tensors and script objects that ``get_attr`` nodes of any graph name, by full name where there is one."""
+    prefixes = {id(module): name for name, module in root.named_modules()}
+    seen: set[int] = set()
+    for body in bodies.values():
+        if body.owner is None or id(body.owner) in seen:
+            continue
+        seen.add(id(body.owner))
+        prefix = prefixes.get(id(body.owner), "")
+        for node in body.graph.nodes:
+            held = attribute(body.owner, node.target) if node.op == "get_attr" else None
+            if isinstance(held, torch.Tensor) or script_class(held) is not None:
+                yield f"{prefix}.{node.target}" if prefix else str(node.target), held
+
+
+def _is_parameter(held: Any) -> bool:
+    return isinstance(held, torch.nn.Parameter)
+
+
+def describe(fqn: str, held: Any, kind: str, storages: Storages) -> StoredTensor:
+    """Describe one stored tensor or script object."""
+    if not isinstance(held, torch.Tensor):
+        return StoredTensor(fqn=fqn, kind="custom_obj", type=script_class(held) or type_name(type(held)))
+    value: TensorValue = tensor_value(held, storages)
+    content = content_of(held)
+    address = facet(lambda: storage_address(held))
+    return StoredTensor(
+        fqn=fqn,
+        kind=kind,
+        shape=value.shape,
+        dtype=value.dtype,
+        stride=value.stride,
+        storage_offset=value.storage_offset,
+        device=value.device,
+        layout=value.layout,
+        requires_grad=value.requires_grad,
+        conj=value.conj,
+        neg=value.neg,
+        type=value.type,
+        storage=None if address is None else str(storages.setdefault(address, len(storages))),
+        nbytes=facet(lambda: int(held.untyped_storage().nbytes())),
+        note=None if content is not None else "a fake or meta tensor has no elements",
+        content=content,
+    )
