@@ -1,0 +1,139 @@
+"""RoundTrip: what a model's stages and runtimes left behind. Imports neither torch nor pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from graphlens.errors import StageError
+from graphlens.program.display import Displayable
+from graphlens.program.frozen import EMPTY
+from graphlens.program.program import Program
+from graphlens.stages.failure import Failure
+from graphlens.stages.rows import MISMATCH_COLUMNS, SEVERITIES, Finding, LeafRow, RuntimeRow, StageRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from graphlens.diff import Diff
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RoundTrip(Displayable):
+    """The result of `graphlens.roundtrip`.
+
+    `programs` maps the name of each stage that ran to its Program; `failures` maps the name of each stage and runtime
+    that raised to its `Failure` (with the whole traceback).
+    """
+
+    name: str
+    stage_rows: tuple[StageRow, ...]
+    runtime_rows: tuple[RuntimeRow, ...] = ()
+    leaf_rows: tuple[LeafRow, ...] = ()
+    programs: Mapping[str, Program] = EMPTY
+    findings: tuple[Finding, ...] = ()
+    failures: Mapping[str, Failure] = EMPTY
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Everything asked for ran or is unavailable here, every output is equal, no row is ``wrong_result``."""
+        states = [row.status for row in self.stage_rows] + [row.status for row in self.runtime_rows]
+        ran = all(status in ("ok", "unavailable") for status in states)
+        equal = all(row.equal is not False for row in self.leaf_rows)
+        return ran and equal and not self.interrupted and self.worst != "wrong_result"
+
+    @property
+    def worst(self) -> str | None:
+        """The worst severity of any root difference between stages; `None` without differences."""
+        found = [finding.severity for finding in self.findings]
+        found += [diff.worst for diff in self.diffs.values() if diff.worst is not None]
+        return min(found, key=SEVERITIES.index, default=None)
+
+    @cached_property
+    def diffs(self) -> Mapping[str, Diff]:
+        """The diff of each stage with the one it started from, by the name of the stage; made when first asked for."""
+        pairs = [(row.stage, row.against) for row in self.stage_rows]
+        return {stage: self.diff(start, stage) for stage, start in pairs if {stage, start} <= self.programs.keys()}
+
+    @cached_property
+    def _made(self) -> dict[tuple[str, str], Diff]:
+        return {}
+
+    def diff(self, a: str, b: str) -> Diff:
+        """Compare the programs of two stages.
+
+        Raises
+        ------
+        StageError
+            One of them left no program; the message says which do.
+        """
+        for name in (a, b):
+            if name not in self.programs:
+                raise StageError(f"no program of a stage {name!r}: there are {', '.join(self.programs) or 'none'}")
+        if (a, b) not in self._made:
+            from graphlens.diff import compare
+
+            self._made[a, b] = compare(self.programs[a], self.programs[b])
+        return self._made[a, b]
+
+    @cached_property
+    def stages(self) -> pd.DataFrame:
+        """One row per stage: ``stage status seconds graphs nodes error hint``."""
+        return _frame(self.stage_rows, ("stage", "status", "seconds", "graphs", "nodes", "error", "hint"))
+
+    @cached_property
+    def runtimes(self) -> pd.DataFrame:
+        """One row per runtime: ``runtime status prepare seconds leaves deterministic error hint``."""
+        return _frame(self.runtime_rows, RuntimeRow.__struct_fields__)
+
+    @cached_property
+    def outputs(self) -> pd.DataFrame:
+        """One row per runtime and leaf: ``runtime leaf status equal max_abs max_rel dtype shape error``."""
+        return _frame(self.leaf_rows, LeafRow.__struct_fields__)
+
+    @cached_property
+    def mismatches(self) -> pd.DataFrame:
+        """The mismatches of all stages, worst first, with the stage in the first column."""
+        import pandas as pd
+
+        frames = [pd.DataFrame([finding.columns() for finding in self.findings], columns=list(MISMATCH_COLUMNS))]
+        for stage, diff in self.diffs.items():
+            frame = diff.mismatches.copy()
+            frame.insert(0, "stage", stage)
+            frames.append(frame)
+        table = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+        rank = table["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})
+        order = rank.astype("float").sort_values(kind="stable").index
+        return table.loc[order].reset_index(drop=True)
+
+    @property
+    def verdict(self) -> str:
+        """What became of the model, in a few lines."""
+        from graphlens.stages.verdict import verdict_text
+
+        return verdict_text(self)
+
+    def __str__(self) -> str:
+        return self.verdict
+
+    def __repr__(self) -> str:
+        return f"<graphlens.RoundTrip {self.name}: {'ok' if self.ok else 'not ok'}>"
+
+    def report(self, path: str | Path, **options: Any) -> Path:
+        """Write one self-contained HTML file and return its path."""
+        from graphlens.view import report
+
+        return report(self, path, **options)
+
+
+def _frame(rows: tuple[Struct, ...], columns: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    records = [[getattr(row, column) for column in columns] for row in rows]
+    return pd.DataFrame(records, columns=list(columns))

@@ -1,0 +1,1 @@
+"""The stages: each one function from a model or captured program to the next form of it."""

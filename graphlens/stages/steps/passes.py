@@ -1,0 +1,57 @@
+"""Stages of the user's own: a function that rewrites a captured program."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from graphlens.stages.part import Stage, Subject
+
+PREVIOUS = "previous"
+"""What a pass needs: the product of the stage before it, whichever that is."""
+
+
+def user_pass(name: str, function: Callable[..., Any]) -> Stage:
+    """Make a stage of `function`, which takes the product of the stage before it.
+
+    It may return an ExportedProgram, GraphModule, module, or `PassResult`; or change what it was given and return
+    nothing. It is given a copy, so the stage before it stays what it was.
+    """
+
+    def run(_subject: Subject, product: Any) -> Any:
+        own = copied(product)
+        result = function(own)
+        if result is None:
+            return _settled(own)
+        return _settled(getattr(result, "graph_module", result) if type(result).__name__ == "PassResult" else result)
+
+    return Stage(name=name, needs=PREVIOUS, run=run)
+
+
+def copied(product: Any) -> Any:
+    """Copy the graphs of a captured program; weights are shared, for a pass replaces and does not write them."""
+    memo = {id(tensor): tensor for tensor in _tensors(product)}
+    return copy.deepcopy(product, memo)
+
+
+def _tensors(product: Any) -> list[Any]:
+    import torch
+
+    if isinstance(product, torch.export.ExportedProgram):
+        held = [*product.state_dict.values(), *product.constants.values()]
+    elif isinstance(product, torch.nn.Module):
+        held = [*product.parameters(), *product.buffers()]
+    else:
+        held = []
+    return [tensor for tensor in held if isinstance(tensor, torch.Tensor)]
+
+
+def _settled(product: Any) -> Any:
+    """Check the graph that a pass left and compile its code anew."""
+    graph_module = getattr(product, "graph_module", product)
+    if hasattr(graph_module, "graph"):
+        graph_module.graph.lint()
+        if hasattr(graph_module, "recompile"):
+            graph_module.recompile()
+    return product
