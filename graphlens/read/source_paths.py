@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -89,10 +90,10 @@ def source_lines(traces: Iterable[str], policy: str, *, read_files: bool) -> Map
 def _around(file: str, numbers: set[int]) -> dict[int, str]:
     """Read the lines around some lines of a file; nothing where it is gone, huge or no text."""
     try:
-        if os.path.getsize(file) > _MAX_FILE_BYTES:  # noqa: PTH202
+        if os.path.exists(file) and os.path.getsize(file) > _MAX_FILE_BYTES:  # noqa: PTH110, PTH202
             return {}
-        with open(file, encoding="utf-8") as opened:  # noqa: PTH123
-            text = opened.read().splitlines()
+        linecache.checkcache(file)  # which has notebook cells too
+        text = [line.rstrip("\r\n") for line in linecache.getlines(file)]
     except (OSError, ValueError):
         return {}
     near = {i for n in numbers for i in range(n - _CONTEXT, n + _CONTEXT + 1) if 0 < i <= len(text)}
