@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, argument_text, children
+from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, argument_text, children, refs
 from graphlens.program.graph import Node
 from graphlens.program.program import Program
 from graphlens.program.value import value_text
@@ -18,15 +19,19 @@ from graphlens.view.payload import Interner
 from graphlens.view.regions import Region, Tree, node_key, region_tree
 from graphlens.view.roles import Role, roles
 
+_UNNAMED = re.compile(r"^arg\d+$")
+
 
 class Box(Struct, frozen=True):
-    """One node as it is drawn."""
+    """One node as it is drawn: `sub` is its value in short, `literals` the arguments that are no other nodes."""
 
     key: str
+    name: str
     label: str
     sub: str
     role: Role
     region: int
+    literals: str = ""
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -48,10 +53,12 @@ def program_scene(program: Program, tree: Tree | None = None) -> Scene:
     boxes = tuple(
         Box(
             node_key(tree.graphs[tree.graph_of[i]], node.name),
+            node.name,
             labels[i],
             clip(value_text(node.value)) if node.op != "output" else "",
             kinds[i],
             tree.region_of[i],
+            literals(node, labels[i]),
         )
         for i, node in enumerate(tree.nodes)
     )
@@ -65,6 +72,17 @@ def program_scene(program: Program, tree: Tree | None = None) -> Scene:
         edges=tuple(flow),
         ties=tuple(tied),
     )
+
+
+def literals(node: Node, label: str) -> str:
+    """Write the arguments that hold no value of another node, `dim=-1, keepdim=True`."""
+    if node.op == "output" or label.startswith("getitem["):
+        return ""
+    plain = [(name, argument) for name, argument in named_arguments(node) if not any(True for _ in refs(argument))]
+    texts = [
+        clip(argument_text(a)) if _UNNAMED.match(name) else f"{name}={clip(argument_text(a))}" for name, a in plain
+    ]
+    return clip(", ".join(texts))
 
 
 def members_of(regions: Sequence[Region], region_of: Sequence[int], calls: dict[int, int]) -> list[list[int]]:

@@ -1,0 +1,146 @@
+"""A scene as the layout walks it: a tree of regions with their members, and the flow of values between boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from graphlens.view.roles import FOLDED
+from graphlens.view.scene import Box, Scene
+
+SHORTEST_RUN = 12
+
+
+class Region(Struct):
+    """A region of a `Walk`. `first` is the first box inside, which gives the order among siblings."""
+
+    kind: str
+    parent: int
+    label: str
+    type: str
+    owner: int
+    hash: str
+    size: int
+    depth: int = 0
+    first: int = 2**53 - 1
+    children: list[int] = []
+    boxes: list[int] = []
+
+
+class Flow(Struct, frozen=True):
+    """Uses of values: `src[i]` is used by `dst[i]`; ties of nested placeholders follow the edges, from index `ties`."""
+
+    src: tuple[int, ...]
+    dst: tuple[int, ...]
+    slot: tuple[str, ...]
+    ties: int
+    into: tuple[tuple[int, ...], ...]
+    out_of: tuple[tuple[int, ...], ...]
+
+
+class Walk(Struct, frozen=True):
+    """What the layout works on. `call` is per box the region that it is, else -1; `folded` boxes stand in their users."""
+
+    regions: tuple[Region, ...]
+    boxes: tuple[Box, ...]
+    flow: Flow
+    call: tuple[int, ...]
+    folded: tuple[bool, ...]
+
+    def order(self, entity: int) -> int:
+        """Return the place of a box, or of a region (-1 - number), in the program's order."""
+        return entity if entity >= 0 else self.regions[-1 - entity].first
+
+
+def walk_scene(scene: Scene) -> Walk:
+    """Prepare a scene for layout."""
+    regions = [
+        Region(r.kind, r.parent, r.label, r.type, r.owner, hash_, size)
+        for r, hash_, size in zip(scene.regions, scene.hashes, scene.sizes, strict=True)
+    ]
+    for number, region in enumerate(regions):
+        if region.parent >= 0:
+            regions[region.parent].children.append(number)
+    flow = _flow(scene)
+    calls = {region.owner: number for number, region in enumerate(regions) if region.kind == "call"}
+    call = tuple(calls.get(i, -1) for i in range(len(scene.boxes)))
+    folded = tuple(
+        box.role in FOLDED and any(use < flow.ties for use in flow.out_of[i]) for i, box in enumerate(scene.boxes)
+    )
+    for i, box in enumerate(scene.boxes):
+        if not folded[i] and call[i] < 0:
+            regions[box.region].boxes.append(i)
+    _fold_runs(regions)
+    for region in regions:
+        region.depth = _depth(regions, region)
+    _set_first(regions, scene.boxes, call)
+    return Walk(tuple(regions), scene.boxes, flow, call, folded)
+
+
+def _flow(scene: Scene) -> Flow:
+    src = (*(edge.src for edge in scene.edges), *(outer for outer, _ in scene.ties))
+    dst = (*(edge.dst for edge in scene.edges), *(inner for _, inner in scene.ties))
+    into: list[list[int]] = [[] for _ in scene.boxes]
+    out_of: list[list[int]] = [[] for _ in scene.boxes]
+    for use, (maker, user) in enumerate(zip(src, dst, strict=True)):
+        out_of[maker].append(use)
+        into[user].append(use)
+    slots = tuple(edge.slot for edge in scene.edges)
+    return Flow(src, dst, slots, len(slots), tuple(map(tuple, into)), tuple(map(tuple, out_of)))
+
+
+def _depth(regions: Sequence[Region], region: Region) -> int:
+    depth, up = 0, region.parent
+    while up >= 0:
+        depth, up = depth + 1, regions[up].parent
+    return depth
+
+
+def _set_first(regions: Sequence[Region], boxes: Sequence[Box], call: Sequence[int]) -> None:
+    for number, box in enumerate(boxes):
+        up = call[number] if call[number] >= 0 else box.region
+        while up >= 0 and regions[up].first > number:
+            regions[up].first = number
+            up = regions[up].parent
+
+
+def _fold_runs(regions: list[Region]) -> None:
+    """Put long runs of equal sibling modules into a region of kind `repeat`; one that differs stands alone."""
+    for number, parent in enumerate(list(regions)):
+        for run in _runs(regions, parent):
+            first, last = regions[run[0]], regions[run[-1]]
+            repeat = Region(
+                kind="repeat",
+                parent=number,
+                label=range_label(first.label, last.label),
+                type=first.type,
+                owner=-1,
+                hash=f"{first.hash}×{len(run)}",
+                size=sum(regions[i].size for i in run),
+                first=first.first,
+                children=list(run),
+            )
+            for i in run:
+                regions[i].parent = len(regions)
+            at = parent.children.index(run[0])
+            parent.children[at : at + len(run)] = [len(regions)]
+            regions.append(repeat)
+
+
+def _runs(regions: Sequence[Region], parent: Region) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for child in parent.children:
+        region, head = regions[child], regions[runs[-1][0]] if runs else None
+        alike = head is not None and region.kind == "module" and head.hash == region.hash and head.type == region.type
+        if alike:
+            runs[-1].append(child)
+        else:
+            runs.append([child])
+    return [run for run in runs if len(run) >= SHORTEST_RUN]
+
+
+def range_label(first: str, last: str) -> str:
+    """Name a run: `layers.0` and `layers.125` give `layers.0 – 125`."""
+    stem = first[: first.rfind(".") + 1]
+    return f"{first} – {last[len(stem) :]}" if stem and last.startswith(stem) else f"{first} – {last}"
