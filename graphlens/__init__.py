@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from graphlens.errors import ArchiveError, GraphLensError
 
 if TYPE_CHECKING:
-    from graphlens.diff import Diff, diff
+    from graphlens.api import diff, read, report, roundtrip, view
+    from graphlens.diff import Diff
     from graphlens.program.program import Program
-    from graphlens.read import read
-    from graphlens.stages import RoundTrip, roundtrip
-    from graphlens.view import GraphView, report, view
+    from graphlens.stages import RoundTrip
+    from graphlens.view import GraphView
 
 __version__ = "0.1.0"
 
 _LAZY = {
-    "Program": "graphlens.program.program",
-    "read": "graphlens.read",
     "Diff": "graphlens.diff",
-    "diff": "graphlens.diff",
-    "RoundTrip": "graphlens.stages",
-    "roundtrip": "graphlens.stages",
     "GraphView": "graphlens.view",
-    "view": "graphlens.view",
-    "report": "graphlens.view",
+    "Program": "graphlens.program.program",
+    "RoundTrip": "graphlens.stages",
+    "diff": "graphlens.api",
+    "read": "graphlens.api",
+    "report": "graphlens.api",
+    "roundtrip": "graphlens.api",
+    "view": "graphlens.api",
 }
 
 __all__ = [
@@ -47,7 +49,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'graphlens' has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    found = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:
@@ -66,3 +69,14 @@ def unload_ipython_extension(ipython: Any) -> None:
     from graphlens.magic import unregister
 
     unregister(ipython)
+
+
+class _PublicModule(ModuleType):
+    """`graphlens.read` is the function also after the package of that name was imported, which would rebind it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _LAZY and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _PublicModule
