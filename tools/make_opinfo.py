@@ -54,7 +54,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=TARGET)
     output = parser.parse_args().output
-    text = json.dumps({"torch": torch.__version__.partition("+")[0], "ops": table()}, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(
+        {"torch": torch.__version__.partition("+")[0], "ops": table()}, separators=(",", ":"), sort_keys=True
+    )
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9, mtime=0) as file:
         file.write(text.encode())

@@ -69,7 +69,14 @@ _NO_DRAW: Final[Mapping[str, tuple[tuple[str, Argument], ...]]] = {
     "aten._cudnn_rnn": (("dropout", 0.0), ("train", False)),
     "aten.miopen_rnn": (("dropout", 0.0), ("train", False)),
 }
-_COLLECTIVE_NAMESPACES: Final = {"_c10d_functional", "_c10d_functional_autograd", "c10d", "_dtensor", "symm_mem", "c10d_functional"}
+_COLLECTIVE_NAMESPACES: Final = {
+    "_c10d_functional",
+    "_c10d_functional_autograd",
+    "c10d",
+    "_dtensor",
+    "symm_mem",
+    "c10d_functional",
+}
 _PURE_NAMESPACES: Final = {
     "aten", "prims", "quantized", "_quantized", "quantized_decomposed", "sparse", "onednn", "mkldnn", "mkldnn_prepacked",
     "mkl", "inductor_prims", "prim",
@@ -98,6 +105,16 @@ def trivial(target: str) -> bool:
     if info is None:
         return False
     plain = not info.flags.strip("d") and not info.aliased and not info.written and "running_mean" not in info.index
+    return plain and target.partition(".")[0] in _PURE_NAMESPACES
+
+
+@lru_cache(maxsize=None)
+def always_pure(target: str) -> bool:
+    """Whether every `call_function` of this target may be dropped when nothing uses its result."""
+    info = lookup(target)
+    if info is None:
+        return target.startswith("_operator.getitem")
+    plain = not info.flags.strip("d") and not info.written and "running_mean" not in info.index
     return plain and target.partition(".")[0] in _PURE_NAMESPACES
 
 
@@ -137,7 +154,9 @@ def _function(node: Node, schemas: Mapping[str, str]) -> Behaviour:
         return _operator(node, info)
     if target.startswith("higher_order."):
         return _higher_order(node, target.removeprefix("higher_order."))
-    if target in _WRITING_FUNCTIONS or (target.startswith("_operator.i") and target != "_operator.index" and "inv" not in target):
+    if target in _WRITING_FUNCTIONS or (
+        target.startswith("_operator.i") and target != "_operator.index" and "inv" not in target
+    ):
         written = tuple(refs(node.args[0])) if node.args else ()
         return Behaviour((), written, written)
     if target.startswith(_PURE_FUNCTIONS) and target not in _IMPURE_BUILTINS:
@@ -206,12 +225,21 @@ def _draws_nothing(node: Node, info: OpInfo, packet: str) -> bool:
 def _running_statistics(node: Node, info: OpInfo, packet: str) -> list[str]:
     """Batch and instance norms update these without saying so in their schema."""
     index = info.index
-    if "running_mean" not in index or packet.endswith(("_functional", "_backward", "_no_training")) or "backward" in packet:
+    if (
+        "running_mean" not in index
+        or packet.endswith(("_functional", "_backward", "_no_training"))
+        or "backward" in packet
+    ):
         return []
     flag = next((name for name in ("training", "train", "use_input_stats") if name in index), None)
     if flag is not None and argument(node, info, index[flag]) is False:
         return []
-    return [name for key in ("running_mean", "running_var") if key in index for name in refs(argument(node, info, index[key]))]
+    return [
+        name
+        for key in ("running_mean", "running_var")
+        if key in index
+        for name in refs(argument(node, info, index[key]))
+    ]
 
 
 def body_behaviour(nodes: tuple[Node, ...], each: Mapping[str, Behaviour]) -> Behaviour:

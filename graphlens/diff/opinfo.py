@@ -130,7 +130,9 @@ def parse_schema(schema: str, flags: str = "", *, builtin: bool = True) -> OpInf
             parameters.append(_parameter(text, keyword_only=keyword_only))
     returned = {name for found in _ALIAS.finditer(schema[end + 1 :]) for name in found[1].split("|")}
     aliased = tuple(
-        i for i, parameter in enumerate(parameters) if parameter.alias and (parameter.alias == "*" or parameter.alias in returned)
+        i
+        for i, parameter in enumerate(parameters)
+        if parameter.alias and (parameter.alias == "*" or parameter.alias in returned)
     )
     written = tuple(i for i, parameter in enumerate(parameters) if parameter.writes)
     if not written and schema[end + 1 :].replace(" ", "") == "->()" and "e" not in flags:

@@ -1,0 +1,190 @@
+"""Check the proposed pairs of one pair of graphs: every node, every argument, every operand edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphlens.diff.alignment import GraphAlignment
+from graphlens.diff.check.arguments import compare_arguments
+from graphlens.diff.check.findings import Findings
+from graphlens.diff.check.live import Facts
+from graphlens.diff.check.symbols import Renaming
+from graphlens.diff.check.values import value_mismatch
+from graphlens.diff.commute import COMMUTATIVE, commutes
+from graphlens.diff.opinfo import OpInfo, find, table_version
+from graphlens.program.argument import Argument, Ref
+from graphlens.program.graph import Node
+
+DEAD = "dead pure code"
+UNUSED_GETITEM = "unused getitem"
+DUPLICATE_GETITEM = "duplicate getitem"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that checking one pair of graphs needs."""
+
+    path: str
+    a: Facts
+    b: Facts
+    mate: Mapping[str, str]
+    open: Mapping[str, int]
+    schemas: Mapping[str, str]
+    renaming: Renaming
+    findings: Findings
+
+    def same_edge(self, x: str, y: str) -> bool:
+        """Whether an operand of `a` and one of `b` are one value: a pair, or the same item of the same container."""
+        if self.mate.get(x) == y:
+            return True
+        (left, picked_a), (right, picked_b) = self.a.source(x), self.b.source(y)
+        if (left, right) == (x, y) or picked_a != picked_b or self.mate.get(left) != right:
+            return self.undecided(x, y)
+        self.findings.rules[DUPLICATE_GETITEM] += 1
+        return True
+
+    def undecided(self, x: str, y: str) -> bool:
+        """Whether both stand in one proposal that this check cannot decide; then it is noted, not refused."""
+        key = self.open.get("a:" + self.a.source(x)[0])
+        return key is not None and key == self.open.get("b:" + self.b.source(y)[0])
+
+
+def one_to_one(path: str, alignment: GraphAlignment, a: Facts, b: Facts, findings: Findings) -> dict[str, str]:
+    """Read the pairs as a map, refusing those that name no node or name one twice."""
+    mate: dict[str, str] = {}
+    taken: set[str] = set()
+    nodes_a, nodes_b = a.nodes, b.nodes
+    for pair in alignment.pairs:
+        x, y = pair.a, pair.b
+        if x not in nodes_a or y not in nodes_b:
+            findings.refuse(path, x, y, "pairs", "the pair names a node that does not exist")
+        elif x in mate or y in taken:
+            findings.refuse(path, x, y, "pairs", "the node is paired twice")
+        else:
+            mate[x] = y
+            taken.add(y)
+    return mate
+
+
+def open_proposals(alignment: GraphAlignment, findings: Findings) -> dict[str, int]:
+    """Number the nodes that stand in groups or are ambiguous, and note that these are not decided here."""
+    found: dict[str, int] = {}
+    for i, entry in enumerate((*alignment.groups, *alignment.ambiguous)):
+        found.update({f"a:{name}": i for name in entry.a} | {f"b:{name}": i for name in entry.b})
+    if alignment.groups:
+        findings.unknown["groups of nodes that were rewritten are not compared"] += len(alignment.groups)
+    if alignment.ambiguous:
+        findings.unknown["nodes that evidence cannot tell apart"] += sum(len(entry.a) for entry in alignment.ambiguous)
+    return found
+
+
+def check_totality(bench: Bench) -> None:
+    """Refuse live nodes without a partner; count the dead ones that were left out."""
+    back = {right: left for left, right in bench.mate.items()}
+    for side, facts, partner in (("a", bench.a, bench.mate), ("b", bench.b, back)):
+        for node in facts.graph.nodes:
+            if node.name in partner or f"{side}:{node.name}" in bench.open:
+                continue
+            names = (node.name, "") if side == "a" else ("", node.name)
+            if node.name in facts.picks and facts.pure(node.name):
+                unused = node.name not in facts.live
+                bench.findings.rules[UNUSED_GETITEM] += unused
+            elif node.name not in facts.live and facts.pure(node.name):
+                bench.findings.rules[DEAD] += 1
+            else:
+                bench.findings.refuse(bench.path, *names, "pairs", f"only in {side}: {node.target}")
+
+
+def check_pairs(bench: Bench) -> None:
+    """Check every pair: target, arguments, edges, value. A dead pair that disagrees is dropped as dead code."""
+    findings = bench.findings
+    live_a, live_b = bench.a.live, bench.b.live
+    for x, y in bench.mate.items():
+        node_a, node_b = bench.a.nodes[x], bench.b.nodes[y]
+        findings.nodes += 1
+        if (x in live_a) != (y in live_b):
+            side = "b" if x in live_a else "a"
+            findings.refuse(bench.path, x, y, "pairs", f"nothing uses it in {side}")
+            continue
+        why = _pair(bench, node_a, node_b)
+        if why is not None:
+            if x in live_a or not (bench.a.pure(x) and bench.b.pure(y)):
+                findings.refuse(bench.path, x, y, *why)
+            else:
+                findings.rules[DEAD] += 2
+
+
+def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
+    if a.op != b.op:
+        return "target", f"op {a.op} and {b.op}"
+    if a.target != b.target and a.op not in ("placeholder", "get_attr"):
+        return "target", f"target {a.target} and {b.target}"
+    if not _alike(bench, a, b):
+        why = _arguments(bench, a, b)
+        if why is not None:
+            return why
+    if a.value is None or b.value is None:
+        if a.value is not b.value:
+            bench.findings.assumptions["a value is recorded on one side only"] += 1
+        return None
+    message = value_mismatch(a.value, b.value, bench.renaming)
+    return ("value", message) if message else None
+
+
+def _alike(bench: Bench, a: Node, b: Node) -> bool:
+    """Decide the common case in one look: the same number of plain arguments, paired one by one."""
+    if a.kwargs or b.kwargs or len(a.args) != len(b.args):
+        return False
+    mate = bench.mate
+    edges = 0
+    for x, y in zip(a.args, b.args, strict=True):
+        kind = type(x)
+        if kind is not type(y):
+            return False
+        if kind is Ref:
+            if mate.get(x.node) != y.node:  # type: ignore[union-attr]
+                return False
+            edges += 1
+        elif (kind is int or kind is str or kind is bool) and x == y:
+            continue
+        elif x is not None:
+            return False
+    bench.findings.edges += edges
+    return True
+
+
+def _arguments(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
+    info = _schema(a, bench.schemas)
+    swap = a.target in COMMUTATIVE and _exchanged(bench, a, b)
+    result = compare_arguments(a, b, bench.same_edge, bench.renaming, info, swap=swap)
+    findings = bench.findings
+    findings.edges += result.edges
+    if result.check:
+        return result.check, result.message
+    findings.rules.update(result.rules)
+    if "defaults filled" in result.rules and info is not None and info.builtin:
+        findings.assumptions[f"schema defaults are those of torch {table_version()}"] = 1
+    if result.opaque:
+        findings.assumptions["opaque arguments with the same type and text are the same"] += result.opaque
+    return None
+
+
+def _schema(node: Node, schemas: Mapping[str, str]) -> OpInfo | None:
+    return find(node.target, schemas) if node.op == "call_function" else None
+
+
+def _exchanged(bench: Bench, a: Node, b: Node) -> bool:
+    """Whether the first two operands agree only when they change places, and may."""
+    if len(a.args) < 2 or len(b.args) < 2:
+        return False
+    (p, q), (r, s) = a.args[:2], b.args[:2]
+    if (_same(bench, p, r) and _same(bench, q, s)) or not (_same(bench, p, s) and _same(bench, q, r)):
+        return False
+    return commutes(a, bench.a.value_of) and commutes(b, bench.b.value_of)
+
+
+def _same(bench: Bench, x: Argument, y: Argument) -> bool:
+    if isinstance(x, Ref) and isinstance(y, Ref):
+        return bench.mate.get(x.node) == y.node
+    return type(x) is int and type(y) is int and x == y

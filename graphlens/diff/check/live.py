@@ -1,0 +1,128 @@
+"""What is alive in a graph, what each node does, and in which order effects happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from graphlens.diff.effects import PURE, Behaviour, behaviour, body_behaviour, trivial
+from graphlens.program.argument import Ref
+from graphlens.program.graph import Graph, Node
+from graphlens.program.program import ROOT, Program, child_path
+from graphlens.program.value import ContainerValue, Value
+
+GETITEM = "_operator.getitem"
+_WORST_BODY = Behaviour(("unknown",), ("?",), ())
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One graph, read once: `does` holds the nodes that are not plainly pure; `picks` says what a getitem picks."""
+
+    graph: Graph
+    nodes: Mapping[str, Node]
+    does: Mapping[str, Behaviour]
+    live: frozenset[str]
+    picks: Mapping[str, tuple[str, int]]
+    bodies: frozenset[str]
+
+    def pure(self, name: str) -> bool:
+        """Whether dropping the node changes nothing but its result."""
+        return self.does.get(name, PURE).pure and self.nodes[name].op not in ("placeholder", "output")
+
+    def value_of(self, name: str) -> Value | None:
+        """Return the recorded value of a node."""
+        node = self.nodes.get(name)
+        return node.value if node is not None else None
+
+    def source(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """Follow getitems back to the node that made the container: its name and the positions picked."""
+        path: list[int] = []
+        while name in self.picks:
+            name, position = self.picks[name]
+            path.append(position)
+        return name, tuple(path)
+
+
+def all_facts(program: Program) -> dict[str, Facts]:
+    """Read every graph that can be reached from the root, inner graphs before the graphs that hold them."""
+    facts: dict[str, Facts] = {}
+    by_object: dict[int, Facts] = {}
+    for path in reversed(_reachable(program)):
+        graph = program.graphs[path]
+        known = by_object.get(id(graph))
+        if known is None:
+            known = by_object[id(graph)] = _facts(program, path, graph, facts)
+        facts[path] = known
+    return facts
+
+
+def _reachable(program: Program) -> list[str]:
+    """Graph paths, each before those nested in it."""
+    found, stack = [], [ROOT] if ROOT in program.graphs else []
+    while stack:
+        path = stack.pop()
+        found.append(path)
+        for node in program.graphs[path].nodes:
+            for subgraph in node.subgraphs:
+                child = child_path(path, node.name, subgraph.role)
+                if child in program.graphs:
+                    stack.append(child)
+    return found
+
+
+def _facts(program: Program, path: str, graph: Graph, facts: Mapping[str, Facts]) -> Facts:
+    nodes = {node.name: node for node in graph.nodes}
+    does: dict[str, Behaviour] = {}
+    picks: dict[str, tuple[str, int]] = {}
+    bodies: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "call_function":
+            if node.target == GETITEM and _picks(node, nodes):
+                picks[node.name] = (node.args[0].node, node.args[1])  # type: ignore[union-attr,assignment]
+            if not node.subgraphs and trivial(node.target):
+                continue
+        if node.op not in ("placeholder", "get_attr", "output"):
+            inner = _bodies(node, path, facts) if node.subgraphs else None
+            found = behaviour(node, program.schemas, inner)
+            if found is not PURE:
+                does[node.name] = found
+        if node.subgraphs:
+            held = {subgraph.attribute for subgraph in node.subgraphs}
+            bodies.update(name for name in node.inputs if name in nodes and _holds(nodes[name], held))
+    return Facts(graph, nodes, does, _live(graph.nodes, nodes, does), picks, frozenset(bodies))
+
+
+def _holds(node: Node, attributes: set[str]) -> bool:
+    return node.op == "get_attr" and node.target in attributes
+
+
+def _picks(node: Node, nodes: Mapping[str, Node]) -> bool:
+    """Whether a getitem picks from a tuple or list, which only hands its item on, and not from a tensor."""
+    if len(node.args) != 2 or not isinstance(node.args[0], Ref) or type(node.args[1]) is not int or node.kwargs:
+        return False
+    source = nodes.get(node.args[0].node)
+    return source is not None and isinstance(source.value, ContainerValue) and source.value.kind != "dict"
+
+
+def _bodies(node: Node, path: str, facts: Mapping[str, Facts]) -> Behaviour:
+    kinds: dict[str, None] = {}
+    writes: dict[str, None] = {}
+    for subgraph in node.subgraphs:
+        inner = facts.get(child_path(path, node.name, subgraph.role))
+        found = body_behaviour(inner.graph.nodes, inner.does) if inner is not None else _WORST_BODY
+        kinds |= dict.fromkeys(found.effects)
+        writes |= dict.fromkeys(found.writes)
+    return Behaviour(tuple(kinds), tuple(writes), ())
+
+
+def _live(ordered: Iterable[Node], nodes: Mapping[str, Node], does: Mapping[str, Behaviour]) -> frozenset[str]:
+    live = {node.name for node in ordered if node.op in ("placeholder", "output")}
+    live.update(name for name, found in does.items() if not found.pure)
+    stack = list(live)
+    while stack:
+        for name in nodes[stack.pop()].inputs:
+            if name not in live and name in nodes:
+                live.add(name)
+                stack.append(name)
+    return frozenset(live)

@@ -1,0 +1,1 @@
+"""The search for which node became which. It may guess; `graphlens.diff.verify` decides."""

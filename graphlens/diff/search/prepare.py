@@ -1,0 +1,95 @@
+"""Both programs as tables, inner graphs first, since what a nested graph computes is part of its holder's key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+
+from graphlens.diff.effects import Behaviour, behaviour, body_behaviour
+from graphlens.diff.search.intern import Interner
+from graphlens.diff.search.merkle import up_numbers
+from graphlens.diff.search.table import Table, build
+from graphlens.program.graph import Graph, Node
+from graphlens.program.program import ROOT, Program, child_path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A program's graphs by path: their tables, and the number of what each computes from its inputs."""
+
+    program: Program
+    tables: Mapping[str, Table]
+    structure: Mapping[str, int]
+
+
+def prepare(program: Program, intern: Interner, symbol: Callable[[str], str]) -> Prepared:
+    """Index every graph of a program that can be reached from the root; a shared body once."""
+    tables: dict[str, Table] = {}
+    structure: dict[str, int] = {}
+    summaries: dict[str, Behaviour] = {}
+    known: dict[int, str] = {}
+    for path in reversed(reachable(program)):
+        graph = program.graphs[path]
+        same = known.setdefault(id(graph), path)
+        if same == path:
+            does = {node.name: _inner(path, node, summaries) for node in graph.nodes if node.subgraphs}
+            bodies = _bodies(program, path, graph, structure)
+            tables[path] = build(graph, intern, symbol, program.schemas, bodies, does)
+            structure[path] = intern(("graph", *_structure(tables[path], intern)))
+            summaries[path] = _summary(graph, program.schemas, does)
+        else:
+            tables[path], structure[path], summaries[path] = tables[same], structure[same], summaries[same]
+    return Prepared(program, tables, structure)
+
+
+def reachable(program: Program) -> list[str]:
+    """Return the graph paths that nodes lead to, each before those nested in it."""
+    found: list[str] = []
+    stack = [ROOT] if ROOT in program.graphs else []
+    while stack:
+        path = stack.pop()
+        found.append(path)
+        held = [child for node in program.graphs[path].nodes for child in nested(program, path, node)]
+        stack.extend(reversed(held))
+    return found
+
+
+def nested(program: Program, path: str, node: Node) -> list[str]:
+    """Return the paths of the nested graphs that a node holds, in order."""
+    paths = [child_path(path, node.name, subgraph.role) for subgraph in node.subgraphs]
+    return [child for child in paths if child in program.graphs]
+
+
+def _bodies(program: Program, path: str, graph: Graph, structure: Mapping[str, int]) -> dict[str, Hashable]:
+    """Map each get_attr that holds a nested graph to that graph's structure."""
+    found: dict[str, Hashable] = {}
+    for node in graph.nodes:
+        held = {s.attribute: child_path(path, node.name, s.role) for s in node.subgraphs}
+        for name in node.inputs if held else ():
+            if name in graph and graph[name].op == "get_attr" and graph[name].target in held:
+                found[name] = ("graph", structure.get(held[graph[name].target], -1))
+    return found
+
+
+def _structure(table: Table, intern: Interner) -> list[int]:
+    anchor = [-1] * len(table)
+    position = 0
+    for i, node in enumerate(table.nodes):
+        if node.op == "placeholder":
+            anchor[i] = position
+            position += 1
+    up = up_numbers(table, anchor, intern)
+    return [position, *(up[i] for i, noticed in enumerate(table.effect) if noticed and anchor[i] < 0)]
+
+
+def _inner(path: str, node: Node, summaries: Mapping[str, Behaviour]) -> Behaviour:
+    found = [
+        summaries.get(child_path(path, node.name, s.role), Behaviour(("unknown",), ("?",))) for s in node.subgraphs
+    ]
+    kinds = dict.fromkeys(kind for each in found for kind in each.effects)
+    return Behaviour(tuple(kinds), tuple(name for each in found for name in each.writes))
+
+
+def _summary(graph: Graph, schemas: Mapping[str, str], does: Mapping[str, Behaviour]) -> Behaviour:
+    each = {node.name: behaviour(node, schemas, does.get(node.name)) for node in graph.nodes}
+    return body_behaviour(graph.nodes, each)

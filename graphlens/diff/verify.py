@@ -1,0 +1,158 @@
+"""The checker: the only source of "same". It takes proposals and believes none of them.
+
+It re-derives that the pairs are one-to-one on live nodes and agree in op, arguments, every operand edge, role in the
+signature, mutations and order of effects, nested graphs, recorded values, ranges, guards and constants. It uses no
+hash of a graph and no code of the search, and takes time linear in nodes and edges.
+"""
+
+from __future__ import annotations
+
+from graphlens.diff.alignment import Alignment, GraphAlignment
+from graphlens.diff.check.boundary import check_guards, check_inputs, check_ranges, check_signature
+from graphlens.diff.check.constants import Constants, Weights, ties
+from graphlens.diff.check.findings import Findings, counted
+from graphlens.diff.check.graphs import Bench, check_pairs, check_totality, one_to_one, open_proposals
+from graphlens.diff.check.live import Facts, all_facts
+from graphlens.diff.check.order import Ties, check_order
+from graphlens.diff.check.symbols import Renaming
+from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
+from graphlens.program.frozen import freeze
+from graphlens.program.program import ROOT, Program, child_path
+
+RENUMBERED = "renumbered symbols"
+MATCHED_CUSTOM = "custom operators of the same name are the same"
+
+
+def verify(a: Program, b: Program, alignment: Alignment, *, weights: Weights = "digest") -> Proof:
+    """Decide in which sense two programs are the same, under a proposed alignment.
+
+    Parameters
+    ----------
+    a, b
+        The two programs.
+    alignment
+        Proposals of a search, or of anybody. Nothing in it is taken on trust; a wrong one is refused.
+    weights
+        ``"digest"`` compares stored tensors by size, CRC-32 or digest and says so under `Proof.assumptions`,
+        ``"exact"`` their bytes, ``"ignore"`` not at all (then the proof is "for equal weights").
+
+    Returns
+    -------
+    Proof
+        See there for the levels.
+    """
+    findings = Findings()
+    renaming = Renaming(alignment.symbols)
+    for left, right in renaming.conflicts:
+        findings.refuse("program", "", "", "symbols", f"{left} to {right} is no one-to-one renaming")
+    facts_a, facts_b = all_facts(a), all_facts(b)
+    constants = Constants(a, b, weights, findings)
+    proposed = _by_path(alignment, findings)
+    done: set[tuple[int, int, int]] = set()
+    stack = [(ROOT, ROOT)]
+    seen: set[str] = set()
+    while stack:
+        paths = stack.pop()
+        graph = proposed.get(paths[0])
+        seen.add(paths[0])
+        if graph is None or graph.path_b != paths[1] or paths[0] not in facts_a or paths[1] not in facts_b:
+            findings.refuse(paths[0], "", "", "subgraph", f"no alignment of graph {paths[0]!r} with {paths[1]!r}")
+            continue
+        fa, fb = facts_a[paths[0]], facts_b[paths[1]]
+        key = (id(fa), id(fb), id(graph.pairs))
+        mate = one_to_one(paths[0], graph, fa, fb, findings)
+        if key not in done or paths == (ROOT, ROOT):
+            done.add(key)
+            _check_graph(a, b, graph, (fa, fb), mate, renaming, findings)
+        constants.attributes(paths, fa, fb, mate)
+        stack.extend(reversed(_children(paths, fa, fb, mate, findings)))
+        if paths == (ROOT, ROOT):
+            check_signature(a, b, (fa, fb), mate, findings)
+            constants.root_inputs(a, b, mate)
+    _check_rest(a, b, proposed, seen, renaming, findings)
+    return _proof(findings, renaming)
+
+
+def _by_path(alignment: Alignment, findings: Findings) -> dict[str, GraphAlignment]:
+    found: dict[str, GraphAlignment] = {}
+    targets: set[str] = set()
+    for graph in alignment.graphs:
+        if graph.path_a in found or graph.path_b in targets:
+            findings.refuse(graph.path_a, "", "", "alignment", f"graph {graph.path_a!r} is aligned twice")
+        found.setdefault(graph.path_a, graph)
+        targets.add(graph.path_b)
+    return found
+
+
+def _check_graph(
+    a: Program,
+    b: Program,
+    graph: GraphAlignment,
+    facts: tuple[Facts, Facts],
+    mate: dict[str, str],
+    renaming: Renaming,
+    findings: Findings,
+) -> None:
+    fa, fb = facts
+    schemas = {**a.schemas, **b.schemas}
+    bench = Bench(graph.path_a, fa, fb, mate, open_proposals(graph, findings), schemas, renaming, findings)
+    check_totality(bench)
+    check_pairs(bench)
+    root = graph.path_a == ROOT
+    tied: tuple[Ties, Ties] = (tuple(ties(a)), tuple(ties(b))) if root else ((), ())
+    if not root:
+        check_inputs(graph.path_a, fa, fb, mate, findings)
+    check_order(graph.path_a, fa, fb, mate, tied, findings)
+
+
+def _children(
+    paths: tuple[str, str], fa: Facts, fb: Facts, mate: dict[str, str], findings: Findings
+) -> list[tuple[str, str]]:
+    """Pair the nested graphs of paired nodes by role."""
+    found: list[tuple[str, str]] = []
+    for node in fa.graph.nodes:
+        partner = fb.nodes[mate[node.name]] if node.name in mate else None
+        if partner is None or not (node.subgraphs or partner.subgraphs):
+            continue
+        roles = [subgraph.role for subgraph in node.subgraphs]
+        if roles != [subgraph.role for subgraph in partner.subgraphs]:
+            findings.refuse(paths[0], node.name, partner.name, "subgraph", f"nested graphs {roles} and others")
+            continue
+        found += [(child_path(paths[0], node.name, role), child_path(paths[1], partner.name, role)) for role in roles]
+    return found
+
+
+def _check_rest(
+    a: Program, b: Program, proposed: dict[str, GraphAlignment], seen: set[str], renaming: Renaming, findings: Findings
+) -> None:
+    for path in proposed:
+        if path not in seen:
+            findings.refuse(path, "", "", "alignment", f"graph {path!r} is held by no pair of nodes")
+    check_ranges(a, b, renaming, findings)
+    check_guards(a, b, renaming, findings)
+    custom = sorted(target for target in a.schemas if target in b.schemas)
+    if any(a.schemas[target] != b.schemas[target] for target in custom):
+        findings.refuse("program", "", "", "target", "a custom operator has another schema")
+    elif custom:
+        findings.assumptions[MATCHED_CUSTOM] = 1
+    if renaming.renamed():
+        findings.rules[RENUMBERED] += renaming.renamed()
+
+
+def _proof(findings: Findings, renaming: Renaming) -> Proof:
+    rules = freeze({name: count for name, count in sorted(findings.rules.items()) if count})
+    if findings.refusals:
+        level = DIFFERENT
+    elif findings.unknown:
+        level = UNKNOWN
+    else:
+        level = UP_TO if rules else IDENTICAL
+    return Proof(
+        level=level,
+        rules=rules,
+        nodes=findings.nodes,
+        edges=findings.edges,
+        assumptions=counted(findings.assumptions),
+        unknown=counted(findings.unknown),
+        refusals=tuple(findings.refusals),
+    )
