@@ -9,9 +9,16 @@ from msgspec import Struct
 
 _HEADER = re.compile(r'^\s*File "(?P<file>.*)", line (?P<line>\d+), in (?P<function>.*)$')
 _SEPARATOR = re.compile(r"[/\\]")
-_LIBRARY = re.compile(
-    r"(^|[/\\])(site-packages|dist-packages|torch|functorch|transformers[/\\]utils)[/\\]|^<(?!ipython)|[/\\]lib[/\\]python3"
+_TORCH_PARTS = (
+    "_C|_decomp|_dispatch|_dynamo|_export|_functorch|_higher_order_ops|_inductor|_library|_logging|_ops|_prims"
+    "|_prims_common|_refs|_subclasses|_tensor|ao|autograd|compiler|cuda|distributed|export|func|functional|fx|jit"
+    "|nn|onnx|optim|overrides|random|special|testing|utils"
 )
+_TORCH = re.compile(rf"(^|[/\\])(torch[/\\]({_TORCH_PARTS})([/\\]|\.py$)|torch[/\\]__init__\.py$|functorch[/\\])")
+_INSTALLED = re.compile(r"(^|[/\\])(site-packages|dist-packages)[/\\]")
+_STANDARD = re.compile(r"(^|[/\\])lib[/\\]python3[^/\\]*[/\\](?!(site|dist)-packages[/\\])|^<frozen ")
+_GENERATED = re.compile(r"^<(?!ipython|stdin|console)|(^|[/\\])<eval_with_key>|^$")
+_PLUMBING = re.compile(r"(^|[/\\])transformers[/\\](utils[/\\]|modeling_utils\.py|modeling_layers\.py)")
 
 
 class Frame(Struct, frozen=True, gc=False):
@@ -38,18 +45,50 @@ def parse_stack_trace(trace: str) -> tuple[Frame, ...]:
 
 
 @lru_cache(maxsize=65536)
+def frame_rank(file: str) -> int:
+    """Say how near a file is to the user.
+
+    Returns
+    -------
+    int
+        0 the user's own code, 1 an installed package (a model of transformers, say), 2 plumbing of such a package,
+        3 torch, 4 the standard library, 5 code that was generated and can be opened nowhere.
+    """
+    if _GENERATED.search(file):
+        return 5
+    if _TORCH.search(file):
+        return 3
+    if _PLUMBING.search(file):
+        return 2
+    if _INSTALLED.search(file):
+        return 1
+    return 4 if _STANDARD.search(file) else 0
+
+
+@lru_cache(maxsize=65536)
 def user_frame(trace: str | None) -> Frame | None:
-    """Return the innermost frame that is not library or generated code; else the innermost frame; else `None`."""
+    """Return the innermost frame of those that are nearest to the user (`frame_rank`); `None` without a frame.
+
+    That is the user's own line; where a model of an installed package was traced without any code of the user's, the
+    innermost line of the model; generated code only where there is nothing else.
+    """
+    frames = parse_stack_trace(trace) if trace else ()
+    return min(reversed(frames), key=lambda frame: frame_rank(frame.file), default=None)
+
+
+@lru_cache(maxsize=65536)
+def model_frame(trace: str | None) -> Frame | None:
+    """Return the innermost line of an installed package under the user's own line; `None` where the user's is innermost.
+
+    A wrapper of the user's own around a model of a library is one line for the whole program; this is the line of the
+    model that tells its nodes apart.
+    """
     frames = parse_stack_trace(trace) if trace else ()
     for frame in reversed(frames):
-        if not is_library(frame):
-            return frame
-    return frames[-1] if frames else None
-
-
-def is_library(frame: Frame) -> bool:
-    """Whether a frame is library or generated code, not the user's own."""
-    return _LIBRARY.search(frame.file) is not None
+        rank = frame_rank(frame.file)
+        if rank <= 1:
+            return frame if rank == 1 else None
+    return None
 
 
 def frame_text(frame: Frame | None) -> str:
@@ -57,3 +96,10 @@ def frame_text(frame: Frame | None) -> str:
     if frame is None:
         return ""
     return f"{_SEPARATOR.split(frame.file)[-1]}:{frame.line}"
+
+
+@lru_cache(maxsize=65536)
+def source_text(trace: str | None) -> str:
+    """Write where a node comes from: ``model.py:47``, with a library's own line under it ``run.py:9 > modeling_llama.py:306``."""
+    mine, inner = frame_text(user_frame(trace)), frame_text(model_frame(trace))
+    return mine if not inner or inner == mine else f"{mine} > {inner}"

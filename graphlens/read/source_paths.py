@@ -15,7 +15,7 @@ POLICIES = ("none", "relative", "full")
 
 _FILE = re.compile(r'(?m)^(\s*File ")([^"\n]*)(", line \d)')
 _ABSOLUTE = re.compile(r"^(?:[/\\]|[A-Za-z]:[/\\]|~)")
-_PACKAGES = re.compile(r"^.*[/\\](?:site-packages|dist-packages|lib[/\\]python[0-9.]+)[/\\]")
+_PACKAGES = re.compile(r"^.*[/\\](?:(site-packages|dist-packages)|lib[/\\]python[0-9.]+)[/\\]")
 _SEPARATOR = re.compile(r"[/\\]+")
 _CONTEXT = 3
 _MAX_FILE_BYTES = 4 << 20
@@ -26,16 +26,16 @@ _MAX_LINE = 400
 def kept_file(file: str, policy: str) -> str:
     """Return a file's name as the policy keeps it.
 
-    ``"relative"``: relative to the package directory or the working directory that it lies in, else its last two
+    ``"relative"``: from ``site-packages/`` on, relative to the working directory that it lies in, else its last two
     parts after ``…/``, so that no path of the machine is left. ``"full"``: as it is. ``"none"``: nothing.
     """
     if policy == "none":
         return ""
     if policy == "full" or not _ABSOLUTE.match(file):
         return file
-    inside = _PACKAGES.sub("", file)
-    if inside != file:
-        return inside
+    inside = _PACKAGES.match(file)
+    if inside:  # marked as a library's, which `graphlens.program.frames` goes by
+        return f"{inside[1] or 'lib/python3'}/{file[inside.end() :]}"
     here = os.getcwd().rstrip(os.sep) + os.sep  # noqa: PTH109 - text, as the trace has it
     if file.startswith(here):
         return file[len(here) :]
