@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphlens.program.graph import Node
+from graphlens.view.escape import printable
 
 _PLAIN = frozenset({"aten", "prims", "prim", "higher_order", "_operator", "builtins", "math", "torch"})
 LONGEST = 80
@@ -10,7 +11,7 @@ LONGEST = 80
 
 def clip(text: str, length: int = LONGEST) -> str:
     """Shorten a text to at most `length` characters, with an ellipsis, on one line."""
-    flat = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    flat = printable(text[: 4 * length])
     return flat if len(flat) <= length else f"{flat[: length - 1]}…"
 
 

@@ -12,6 +12,7 @@ from graphlens.view.draw.dot import DotEnd, DotGraph, DotNode, write_dot
 from graphlens.view.draw.geometry import Curve, Geometry, Point, read_geometry, snap
 from graphlens.view.draw.lift import BORDER, End, Entity, Link, RegionGraph, lift_flow, open_regions
 from graphlens.view.draw.rank_layout import rank_layout
+from graphlens.view.draw.row_layout import row_layout
 from graphlens.view.draw.tags import Thinned, thin
 from graphlens.view.draw.walk import Walk
 from graphlens.view.layout import TIME_LIMIT, layout
@@ -79,6 +80,8 @@ def compose(walk: Walk, expanded: Iterable[int], *, timeout: float = TIME_LIMIT)
 
 
 def _geometry(graph: DotGraph, notes: dict[str, None], timeout: float) -> Geometry:
+    if graph.row:
+        return row_layout(graph)
     if len(graph.nodes) > MOST_MEMBERS or len(graph.edges) > MOST_EDGES:
         return rank_layout(graph)
     try:
@@ -182,7 +185,11 @@ class _Job:
             moved = [value + (top if k % 2 else dx) for k, value in enumerate(raw)]
             under = HEADER + 21 if link.tail.port in tagged else HEADER
             start = self.anchor(link.tail, places, ins, under, out=True)
-            found.append((link, snap(moved, start, self.anchor(link.head, places, outs, height, out=False))))
+            curve = snap(moved, start, self.anchor(link.head, places, outs, height, out=False))
+            if link.tail.at == BORDER and under == HEADER:
+                x = curve[0]
+                curve = [x, 0, x, HEADER / 3, x, HEADER * 2 / 3, *curve]
+            found.append((link, curve))
         return tuple(found)
 
     def anchor(

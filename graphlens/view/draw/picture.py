@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from graphlens.view.draw.compose import HEADER, Placed, RegionLayout, SceneLayout
 from graphlens.view.draw.content import SMALL
 from graphlens.view.draw.geometry import Curve, point_at
-from graphlens.view.draw.lift import Link
+from graphlens.view.draw.lift import BORDER, Link
 from graphlens.view.draw.walk import Walk
 from graphlens.view.measure import text_width
 
@@ -96,9 +96,17 @@ def _wires(walk: Walk, region: RegionLayout, x: float, y: float) -> list[Wire]:
     for link, points in region.curves:
         moved = [value + (y if k % 2 else x) for k, value in enumerate(points)]
         maker = (link.tail.at, link.tail.port)
-        found.append(Wire(link, moved, None if maker in said else _label(walk, link, moved)))
+        first = maker not in said and _is_made_by(walk, link)
+        found.append(Wire(link, moved, _label(walk, link, moved) if first else None))
         said.add(maker)
     return found
+
+
+def _is_made_by(walk: Walk, link: Link) -> bool:
+    """Say whether a link starts where its value is made, not at a border that it crosses on its way."""
+    if link.tail.port < 0 or link.tail.at == BORDER:
+        return link.tail.at != BORDER
+    return walk.regions[-1 - link.tail.at].kind == "call"
 
 
 def _label(walk: Walk, link: Link, points: Curve) -> Label | None:
