@@ -7,7 +7,7 @@ arguments are compared with `same_argument`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal as OneOf
 from typing import TypeAlias
 
@@ -127,25 +127,41 @@ def same_argument(a: Argument, b: Argument) -> bool:
     return True
 
 
-def argument_text(argument: Argument) -> str:
-    """Write an argument as FX prints it: `(x, [1, 2], dtype=…)`; references as bare names."""
-    if isinstance(argument, Ref):
-        return argument.node
-    if isinstance(argument, Const):
-        return (
-            f"torch.{argument.text}"
-            if argument.kind in ("dtype", "layout", "memory_format", "qscheme")
-            else argument.text
-        )
+def argument_text(argument: Argument, ref: Callable[[str], str] | None = None) -> str:
+    """Write an argument as FX prints it: `(x, [1, 2], dtype=…)`; references as bare names, or as `ref` writes them."""
+    pieces: list[str] = []
+    stack: list[tuple[str, None] | tuple[None, Argument]] = [(None, argument)]
+    while stack:
+        piece, top = stack.pop()
+        if piece is not None:
+            pieces.append(piece)
+        elif isinstance(top, Ref):
+            pieces.append(top.node if ref is None else ref(top.node))
+        elif isinstance(top, Seq | Map | Slice):
+            stack.extend(reversed(_container_parts(top)))
+        else:
+            pieces.append(_leaf_text(top))
+    return "".join(pieces)
+
+
+def _container_parts(argument: Seq | Map | Slice) -> list[tuple[str, None] | tuple[None, Argument]]:
+    """Take a container's text apart: brackets and commas as text, the rest as arguments still to be written."""
+    opening, closing = "slice(", ")"
     if isinstance(argument, Seq):
-        inner = ", ".join(map(argument_text, argument.items))
-        if argument.kind == "list":
-            return f"[{inner}]"
-        return f"({inner},)" if len(argument.items) == 1 else f"({inner})"
-    if isinstance(argument, Map):
-        return "{" + ", ".join(f"{argument_text(k)}: {argument_text(v)}" for k, v in argument.items) + "}"
-    if isinstance(argument, Slice):
-        return f"slice({argument_text(argument.start)}, {argument_text(argument.stop)}, {argument_text(argument.step)})"
-    if isinstance(argument, Opaque):
-        return f"<{argument.type}: {argument.text}>" if argument.text else f"<{argument.type}>"
-    return repr(argument)
+        opening, closing = ("[", "]") if argument.kind == "list" else ("(", ",)" if len(argument.items) == 1 else ")")
+    elif isinstance(argument, Map):
+        opening, closing = "{", "}"
+    parts: list[tuple[str, None] | tuple[None, Argument]] = [(opening, None)]
+    for i, item in enumerate(children(argument)):
+        if i:
+            parts.append((": " if isinstance(argument, Map) and i % 2 else ", ", None))
+        parts.append((None, item))
+    return [*parts, (closing, None)]
+
+
+def _leaf_text(leaf: Argument) -> str:
+    if isinstance(leaf, Const):
+        return f"torch.{leaf.text}" if leaf.kind in ("dtype", "layout", "memory_format", "qscheme") else leaf.text
+    if isinstance(leaf, Opaque):
+        return f"<{leaf.type}: {leaf.text}>" if leaf.text else f"<{leaf.type}>"
+    return repr(leaf)

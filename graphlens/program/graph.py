@@ -13,6 +13,10 @@ from graphlens.program.frozen import EMPTY
 from graphlens.program.value import Value
 
 
+NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
+"""The key of the entry that torch.export gives to nodes that belong to no module."""
+
+
 class ModuleCall(Struct, frozen=True, gc=False):
     """One entry of an `nn_module_stack`: the dict key, the fully qualified name, the class name."""
 
@@ -87,8 +91,12 @@ class Node(Struct, frozen=True, kw_only=True):
 
     @property
     def module_stack(self) -> tuple[ModuleCall, ...]:
-        """The module calls around this node, outermost first; empty where unknown."""
-        return self.meta.get("nn_module_stack") or ()
+        """The module calls around this node, outermost first; empty where unknown.
+
+        A node that torch made itself (a runtime assertion) has one entry that stands for none; it is left out.
+        """
+        stack: tuple[ModuleCall, ...] = self.meta.get("nn_module_stack") or ()
+        return () if len(stack) == 1 and stack[0].key == NO_MODULE else stack
 
     @property
     def module(self) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROOT = ""
+LISTING_LINES = 500
+"""Lines of `str(program)`: what an issue takes. `graphlens.program.listing.program_listing` writes all."""
 
 
 class Program(Struct, frozen=True, dict=True, kw_only=True):
@@ -76,10 +78,34 @@ class Program(Struct, frozen=True, dict=True, kw_only=True):
 
         return nodes_table(self)
 
+    def values(self) -> pd.DataFrame:
+        """One row per leaf of every node's value, with every facet; see `graphlens.program.tables.values_table`."""
+        from graphlens.program.tables import values_table
+
+        return values_table(self)
+
+    def symbols(self) -> pd.DataFrame:
+        """One row per symbol: ``name kind expression lower upper hint backed bound users``."""
+        from graphlens.program.tables import symbols_table
+
+        return symbols_table(self)
+
+    def weights(self) -> pd.DataFrame:
+        """One row per stored weight, buffer or constant; see `graphlens.program.tables.weights_table`."""
+        from graphlens.program.tables import weights_table
+
+        return weights_table(self)
+
+    def signature(self) -> pd.DataFrame:
+        """One row per input and output: ``direction index kind argument target path persistent constant value``."""
+        from graphlens.program.tables import signature_table
+
+        return signature_table(self)
+
     def __str__(self) -> str:
         from graphlens.program.listing import program_listing
 
-        return program_listing(self)
+        return program_listing(self, limit=LISTING_LINES)
 
     def __repr__(self) -> str:
         count = sum(len(graph) for graph in self.graphs.values())

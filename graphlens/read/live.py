@@ -35,7 +35,7 @@ def read_live(obj: Any, *, source: str = "relative") -> Program:
 
     The object is left as it is. Nothing of it is run but its own `repr` functions, whose errors are contained.
     """
-    interned = Interned(lambda trace: trace if source != "none" else None)
+    interned = Interned(source)
     if isinstance(obj, ExportedProgram):
         return _read_exported(obj, interned)
     if isinstance(obj, fx.Graph):
@@ -64,6 +64,7 @@ def _read_exported(program: ExportedProgram, interned: Interned) -> Program:
         example_inputs=None if program.example_inputs is None else "in memory",
         versions=versions_of(program),
         schemas=freeze(walked.schemas),
+        sources=interned.sources(),
         notices=walked.notices,
         meta=_root_meta(walked.graphs),
         origin=Origin("exported_program", ""),
@@ -81,6 +82,7 @@ def _read_graph(body: Body, interned: Interned, origin: Origin) -> Program:
         out_spec=spec_text(out_spec),
         versions=Versions(torch=str(torch.__version__)),
         schemas=freeze(walked.schemas),
+        sources=interned.sources(),
         notices=walked.notices,
         meta=_root_meta(walked.graphs),
         origin=origin,

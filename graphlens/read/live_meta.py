@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import fx
@@ -13,27 +13,29 @@ from graphlens.program.graph import ModuleCall, Provenance
 from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_names import object_text, target_text, type_name
 from graphlens.read.live_values import Storages, to_value
+from graphlens.read.source_paths import kept_trace, source_lines
 
 _VALUES = ("val",)
-
-Rewrite = Callable[[str], str | None]
-"""What becomes of a stack trace under a policy for source paths; `None` drops it."""
 
 
 class Interned:
     """Objects that many nodes of one program share, each made once."""
 
-    def __init__(self, rewrite: Rewrite) -> None:
-        self._rewrite = rewrite
+    def __init__(self, source: str) -> None:
+        self._source = source
         self._traces: dict[str, str | None] = {}
         self._calls: dict[tuple[Any, ...], tuple[ModuleCall, ...]] = {}
         self._pairs: dict[Any, Any] = {}
 
     def trace(self, text: str) -> str | None:
-        """A stack trace, its paths rewritten."""
+        """A stack trace, its paths as the policy keeps them; `None` where it keeps none."""
         if text not in self._traces:
-            self._traces[text] = self._rewrite(text)
+            self._traces[text] = kept_trace(text, self._source)
         return self._traces[text]
+
+    def sources(self) -> Mapping[str, Mapping[int, str]]:
+        """The source lines that the stack traces met so far name."""
+        return source_lines(self._traces, self._source, read_files=True)
 
     def calls(self, stack: Mapping[Any, Any]) -> tuple[ModuleCall, ...]:
         """An `nn_module_stack`; its entries are ``key: (path, class)``, the class a name or a type."""

@@ -19,10 +19,10 @@ from graphlens.read.live_values import Storages, facet, tensor_value
 def stored_in_program(program: torch.export.ExportedProgram) -> tuple[StoredTensor, ...]:
     """Describe what an ExportedProgram stores: its state dict, then its constants."""
     signature = program.graph_signature
-    buffers = set(signature.buffers)
+    parameters, buffers = set(signature.parameters), set(signature.buffers)
     storages: Storages = {}
     found = [
-        describe(fqn, held, "parameter" if fqn in signature.parameters or _is_parameter(held) else "buffer", storages)
+        describe(fqn, held, "parameter" if fqn in parameters or _is_parameter(held) else "buffer", storages)
         for fqn, held in program.state_dict.items()
     ]
     found += [

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from graphlens.program.frames import parse_stack_trace, user_frame
+from graphlens.program.frames import model_frame, parse_stack_trace, user_frame
 from graphlens.program.frozen import EMPTY, freeze
 
 POLICIES = ("none", "relative", "full")
@@ -61,7 +61,7 @@ def source_lines(traces: Iterable[str], policy: str, *, read_files: bool) -> Map
     policy
         Decides under which names the lines are kept.
     read_files
-        Whether files of this machine are opened, and a few lines around the user's own line kept. False for
+        Whether files of this machine are opened, and a few lines around the user's own line (and a model's under it) kept. False for
         an archive, which could name any file: then only what the traces themselves quote is kept.
 
     Returns
@@ -77,9 +77,9 @@ def source_lines(traces: Iterable[str], policy: str, *, read_files: bool) -> Map
         for frame in parse_stack_trace(trace):
             if frame.text:
                 lines.setdefault(kept_file(frame.file, policy), {})[frame.line] = frame.text[:_MAX_LINE]
-        mine = user_frame(trace) if read_files else None
-        if mine is not None:
-            wanted.setdefault(mine.file, set()).add(mine.line)
+        for near in (user_frame(trace), model_frame(trace)) if read_files else ():
+            if near is not None:
+                wanted.setdefault(near.file, set()).add(near.line)
     for file, numbers in wanted.items():
         found = _around(file, numbers)
         if found and _still_quoted(found, lines.get(kept_file(file, policy), {}), numbers):
