@@ -15,11 +15,11 @@ _LAYER = re.compile(r"^(.*?(?:^|\.)\d+)(?=\.|$)")
 
 
 class Fold(NamedTuple):
-    """Nodes `start` to `stop` (exclusive): `count` layers from `first` to `last` like the layer before, `size` nodes each."""
+    """Nodes `start` to `stop` (exclusive): `repeats` layers from `first` to `last` like the layer before, `size` nodes each."""
 
     start: int
     stop: int
-    count: int
+    repeats: int
     size: int
     first: str
     last: str

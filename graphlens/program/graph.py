@@ -12,7 +12,6 @@ from graphlens.program.argument import Argument, refs
 from graphlens.program.frozen import EMPTY
 from graphlens.program.value import Value
 
-
 NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
 """The key of the entry that torch.export gives to nodes that belong to no module."""
 
