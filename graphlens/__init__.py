@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from graphlens.errors import ArchiveError, GraphLensError
+from graphlens.version import __version__
 
 if TYPE_CHECKING:
     from graphlens.api import diff, read, report, roundtrip, view
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from graphlens.stages import RoundTrip
     from graphlens.view import GraphView
 
-__version__ = "0.1.0"
 
 _LAZY = {
     "Diff": "graphlens.diff",

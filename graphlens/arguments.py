@@ -17,7 +17,7 @@ def build_parser(door: str, parser_class: type[Parser] = Parser) -> Parser:
     prog = "graphlens" if door == "cli" else "%graphlens"
     parser = parser_class(prog=prog, description="The lens for PyTorch graphs.", allow_abbrev=False)
     if door == "cli":
-        from graphlens import __version__
+        from graphlens.version import __version__
 
         parser.add_argument("--version", action="version", version=f"graphlens {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=parser_class)

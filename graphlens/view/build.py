@@ -44,7 +44,7 @@ def build_payload(objects: Sequence[Any], *, title: str = "", source: Source = "
     ViewError
         If one of them is nothing that can be shown.
     """
-    from graphlens import __version__
+    from graphlens.version import __version__
 
     builder = Builder(source, expand)
     sections = [section(builder, obj) for obj in objects]
