@@ -1,0 +1,125 @@
+// Where the picture is on the screen, and the gestures that move it.
+
+import type { Rect } from "./picture";
+
+/** A point of the picture is at `x + k * px`, `y + k * py` on the screen. */
+export interface View {
+  readonly x: number;
+  readonly y: number;
+  readonly k: number;
+}
+
+export const LEAST = 0.01;
+export const MOST = 4;
+/** Below this scale texts of boxes are not legible and not drawn. */
+export const LEGIBLE = 0.34;
+
+const clampScale = (k: number) => Math.min(MOST, Math.max(LEAST, k));
+
+/** Zoom by a factor about a point of the screen. */
+export function zoomed(view: View, factor: number, x: number, y: number): View {
+  const k = clampScale(view.k * factor);
+  const ratio = k / view.k;
+  return { k, x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio };
+}
+
+/** Show all of a picture. */
+export function fitted(picture: Rect, width: number, height: number, most = 1.15): View {
+  const k = clampScale(Math.min(most, (width - 24) / picture.width, (height - 24) / picture.height) || 1);
+  return {
+    k,
+    x: (width - picture.width * k) / 2 - picture.x * k,
+    y: (height - picture.height * k) / 2 - picture.y * k,
+  };
+}
+
+/** The first view: all of it if it stays legible so, else its start, at a legible size. */
+export function firstView(picture: Rect, width: number, height: number): View {
+  const all = fitted(picture, width, height);
+  if (all.k >= 0.62) return all;
+  const k = Math.min(1, Math.max(0.62, (width - 24) / picture.width));
+  return { k, x: (width - picture.width * k) / 2, y: 12 };
+}
+
+/** Move as little as needed to bring a rectangle into sight, zooming in if it would be illegible. */
+export function revealed(view: View, rect: Rect, width: number, height: number): View {
+  const k = view.k < 0.5 ? 0.8 : view.k;
+  const base = k === view.k ? view : { k, x: 0, y: 0 };
+  const margin = 48;
+  const shift = (from: number, size: number, room: number, forced: boolean) => {
+    if (forced || size > room - 2 * margin) return (size > room - 2 * margin ? margin : (room - size) / 2) - from;
+    if (from < margin) return margin - from;
+    return from + size > room - margin ? room - margin - from - size : 0;
+  };
+  const forced = base !== view;
+  const [left, top] = [base.x + rect.x * k, base.y + rect.y * k];
+  const seen = !forced && left < width - margin && left + rect.width * k > margin && top < height - margin && top > 0;
+  if (seen && rect.height * k > height - 2 * margin) return view;
+  return {
+    k,
+    x: base.x + shift(left, rect.width * k, width, forced),
+    y: base.y + shift(top, rect.height * k, height, forced),
+  };
+}
+
+export interface GestureHandlers {
+  readonly get: () => View;
+  readonly set: (view: View) => void;
+  /** Whether the plain wheel belongs to the picture (else to the page around it). */
+  readonly takesWheel: () => boolean;
+}
+
+/** Pan by drag and wheel, zoom by pinch and Ctrl+wheel. */
+export function listen(element: HTMLElement, handlers: GestureHandlers, signal: AbortSignal): void {
+  const local = (event: MouseEvent): [number, number] => {
+    const rect = element.getBoundingClientRect();
+    return [event.clientX - rect.left, event.clientY - rect.top];
+  };
+  const onWheel = (event: WheelEvent) => {
+    const zoom = event.ctrlKey || event.metaKey;
+    if (!zoom && !handlers.takesWheel()) return;
+    event.preventDefault();
+    const unit = event.deltaMode === 1 ? 16 : 1;
+    const view = handlers.get();
+    if (zoom) {
+      const factor = Math.exp(-Math.max(-60, Math.min(60, event.deltaY * unit)) * 0.008);
+      handlers.set(zoomed(view, factor, ...local(event)));
+    } else {
+      const sideways = event.shiftKey && !event.deltaX;
+      const [dx, dy] = sideways ? [event.deltaY, 0] : [event.deltaX, event.deltaY];
+      handlers.set({ ...view, x: view.x - dx * unit, y: view.y - dy * unit });
+    }
+  };
+  element.addEventListener("wheel", onWheel, { passive: false, signal });
+  listenDrag(element, handlers, signal);
+}
+
+function listenDrag(element: HTMLElement, handlers: GestureHandlers, signal: AbortSignal): void {
+  let from: { x: number; y: number; view: View; moved: boolean } | null = null;
+  const onDown = (event: PointerEvent) => {
+    if (event.button > 1) return;
+    from = { x: event.clientX, y: event.clientY, view: handlers.get(), moved: false };
+  };
+  const onMove = (event: PointerEvent) => {
+    if (!from) return;
+    const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
+    if (!from.moved && Math.hypot(dx, dy) < 4) return;
+    if (!from.moved) element.setPointerCapture(event.pointerId);
+    from.moved = true;
+    element.classList.add("gl-dragging");
+    handlers.set({ ...from.view, x: from.view.x + dx, y: from.view.y + dy });
+  };
+  const onUp = () => {
+    if (from?.moved) {
+      const swallow = (event: Event) => event.stopPropagation();
+      element.addEventListener("click", swallow, { capture: true, once: true });
+      setTimeout(() => element.removeEventListener("click", swallow, { capture: true }), 0);
+    }
+    from = null;
+    element.classList.remove("gl-dragging");
+  };
+  element.addEventListener("pointerdown", onDown, { signal });
+  element.addEventListener("pointermove", onMove, { signal });
+  element.addEventListener("pointerup", onUp, { signal });
+  element.addEventListener("pointercancel", onUp, { signal });
+}

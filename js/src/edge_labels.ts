@@ -1,0 +1,119 @@
+// Where along its lines a value is named: beside a line, clear of boxes, other lines and other names.
+
+import { SMALL } from "./content";
+import type { Doc } from "./doc";
+import { pointAt } from "./geometry";
+import type { Link } from "./lift";
+import { textWidth } from "./measure";
+
+export const LABEL = SMALL - 1;
+const GAP = 5;
+const CELL = 48;
+
+export interface Label {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Line {
+  readonly link: Link;
+  readonly points: readonly number[];
+}
+
+/** Find a place for the name of each value, on one of the lines from its maker; none where all are crowded. */
+export function placeLabels(doc: Doc, lines: readonly Line[], blocked: readonly Area[]): (Label | null)[] {
+  const grid = new Grid();
+  for (const area of blocked) grid.add(area);
+  for (const { points } of lines) for (const [x, y] of samples(points)) grid.add({ x, y, width: 0, height: 0 });
+  const labels: (Label | null)[] = lines.map(() => null);
+  const makers = new Map<string, number[]>();
+  lines.forEach(({ link }, i) => {
+    const key = `${link.tail.at}.${link.tail.port}`;
+    makers.set(key, [...(makers.get(key) ?? []), i]);
+  });
+  for (const group of makers.values()) {
+    const text = valueText(doc, lines[group[0]].link);
+    if (!text) continue;
+    const found = group
+      .slice(0, 4)
+      .flatMap((i) => candidates(lines[i].points, text).map((label) => [i, label] as const));
+    const free = found.find(([, label]) => grid.isFree(areaOf(label)));
+    if (!free) continue;
+    labels[free[0]] = free[1];
+    grid.add(areaOf(free[1]));
+  }
+  return labels;
+}
+
+function valueText(doc: Doc, link: Link): string {
+  const texts = new Set([...link.values].map((box) => doc.scene.boxes[box].sub));
+  return texts.size === 1 ? [...texts][0] : `${texts.size} values`;
+}
+
+function* samples(points: readonly number[]): Generator<[number, number]> {
+  const end = points.length - 2;
+  const length = Math.abs(points[end] - points[0]) + Math.abs(points[end + 1] - points[1]);
+  const count = Math.max(3, Math.ceil(length / 7));
+  for (let i = 0; i <= count; i++) yield pointAt(points, i / count);
+}
+
+function candidates(points: readonly number[], text: string): Label[] {
+  const width = textWidth(text, LABEL);
+  const length = Math.abs(points[points.length - 1] - points[1]);
+  return [15, 22, 30, 44, 60].flatMap((down) => {
+    if (down > length + 4) return [];
+    const [x, y] = pointAt(points, Math.min(0.95, down / Math.max(length, 1)));
+    return [
+      { text, x: x + GAP, y: y + 3 },
+      { text, x: x - GAP - width, y: y + 3 },
+    ];
+  });
+}
+
+const areaOf = ({ text, x, y }: Label): Area => ({
+  x: x - 1,
+  y: y - LABEL + 1,
+  width: textWidth(text, LABEL) + 2,
+  height: LABEL + 1,
+});
+
+/** Areas by the cells of a grid that they touch. */
+class Grid {
+  private readonly cells = new Map<number, Area[]>();
+
+  add(area: Area): void {
+    for (const key of keys(area)) {
+      const cell = this.cells.get(key);
+      if (cell) cell.push(area);
+      else this.cells.set(key, [area]);
+    }
+  }
+
+  isFree(area: Area): boolean {
+    for (const key of keys(area)) {
+      for (const other of this.cells.get(key) ?? []) {
+        const apart =
+          area.x + area.width < other.x ||
+          other.x + other.width < area.x ||
+          area.y + area.height < other.y ||
+          other.y + other.height < area.y;
+        if (!apart) return false;
+      }
+    }
+    return true;
+  }
+}
+
+function* keys({ x, y, width, height }: Area): Generator<number> {
+  for (let i = Math.floor(x / CELL); i <= Math.floor((x + width) / CELL); i++) {
+    for (let j = Math.floor(y / CELL); j <= Math.floor((y + height) / CELL); j++) yield i * 1e6 + j;
+  }
+}

@@ -1,0 +1,184 @@
+// The SVG of boxes, frames, lines and tags.
+
+import { categoryOf } from "./category";
+import { BOX, headerWidth, regionLine, SMALL, TITLE } from "./content";
+import type { Doc, Status } from "./doc";
+import { s } from "./dom";
+import { pathData } from "./geometry";
+import { isRegion, regionEntity, regionOf } from "./lift";
+import { fitText, textWidth } from "./measure";
+import type { Frame, Pill, Shape, Wire } from "./picture";
+
+/** Marks of a diff: never colour alone. */
+export const MARKS: Readonly<Record<Status, { readonly glyph: string; readonly name: string }>> = {
+  same: { glyph: "", name: "same" },
+  changed: { glyph: "≠", name: "changed" },
+  only_a: { glyph: "−", name: "only in A" },
+  only_b: { glyph: "+", name: "only in B" },
+  ambiguous: { glyph: "?", name: "ambiguous" },
+};
+
+export interface Drawing {
+  readonly doc: Doc;
+  /** Differing boxes inside each region. */
+  readonly counts: Int32Array;
+  /** Prefix of element ids, unique on the page. */
+  readonly prefix: string;
+}
+
+const RADIUS = 7;
+const CHEVRON = "M-3.5 -4.5L2 0L-3.5 4.5";
+
+/** Draw a box or a closed region. */
+export function drawShape({ doc, counts, prefix }: Drawing, shape: Shape): SVGGElement {
+  const { entity, width, height, content } = shape;
+  const region = isRegion(entity) ? doc.scene.regions[regionOf(entity)] : null;
+  const box = region ? null : doc.scene.boxes[entity];
+  const status = statusOf(doc, entity);
+  const kind = box ? `gl-box gl-${box.role} gl-c-${categoryOf(box.role, box.label)}` : `gl-closed gl-r-${region?.kind}`;
+  const name = [content.title, ...content.lines.map((line) => line.text), box?.sub].filter(Boolean).join(", ");
+  const mark = status === "same" ? "" : `, ${MARKS[status].name}`;
+  const group = s("g", {
+    class: `gl-shape ${kind} gl-s-${status}`,
+    id: `${prefix}${entity}`,
+    "data-entity": entity,
+    role: "img",
+    "aria-label": `${region ? "region " : ""}${name}${mark}${region ? ", collapsed" : ""}`,
+    transform: `translate(${round(shape.x)} ${round(shape.y)})`,
+  });
+  const pill = box?.role === "input" || box?.role === "output";
+  const rx = pill ? Math.min(16, height / 2) : RADIUS;
+  if (region?.kind === "repeat") {
+    for (const step of [8, 4])
+      group.append(s("rect", { class: "gl-card gl-behind", x: step, y: step, width, height, rx }));
+  }
+  group.append(s("rect", { class: "gl-card", width, height, rx }));
+  if (box && !pill) group.append(s("rect", { class: "gl-accent", x: 5, y: 8, width: 3, height: height - 16, rx: 1.5 }));
+  let left: number = BOX.left;
+  if (region) {
+    group.append(chevron(left, BOX.top + 8.5, "M-3.5 -4.5L2 0L-3.5 4.5"));
+    left += BOX.chevron;
+  }
+  group.append(
+    s("text", { class: "gl-title", x: left, y: BOX.top + (content.lines.length ? 13 : 11.5) }, content.title),
+  );
+  content.lines.forEach((line, i) => {
+    const y = BOX.top + BOX.title + 12 + i * BOX.line;
+    const text = s("text", {
+      class: `gl-line gl-line-${line.kind}`,
+      x: line.kind === "tag" ? left + 12 : left,
+      y,
+    });
+    text.append(line.text);
+    if (line.kind === "tag")
+      group.append(s("path", { class: "gl-tag-arrow", d: `M${left + 4} ${y}v-8m-3 3l3 -3l3 3` }));
+    if (line.box >= 0) text.dataset.box = String(line.box);
+    group.append(text);
+  });
+  const badge = region ? countBadge(counts[region.id], width) : statusBadge(status, width);
+  if (badge) group.append(badge);
+  return group;
+}
+
+/** Draw the frame of an open region: border, header, name. */
+export function drawFrame({ doc, counts, prefix }: Drawing, frame: Frame): SVGGElement {
+  const region = doc.scene.regions[frame.region];
+  const entity = regionEntity(region.id);
+  const { width, height } = frame;
+  const status = region.kind === "call" ? doc.status(region.owner) : "same";
+  const title = fitText(region.label, TITLE, width - 60, true);
+  const used = 30 + textWidth(title, TITLE, true);
+  const note = region.kind === "call" ? "" : regionLine(doc, region.id);
+  const room = headerWidth(doc, region.id) <= width ? 1e6 : width - used - 40;
+  const group = s(
+    "g",
+    {
+      class: `gl-frame gl-r-${region.kind} gl-d${frame.depth % 2} gl-s-${status}`,
+      id: `${prefix}${entity}`,
+      "data-entity": entity,
+      role: "img",
+      "aria-label": `region ${region.label}, ${regionLine(doc, region.id)}, expanded`,
+      transform: `translate(${round(frame.x)} ${round(frame.y)})`,
+    },
+    s("rect", { class: "gl-pane", width, height, rx: 10 }),
+    s("path", { class: "gl-header", d: `M0 30V10a10 10 0 0 1 10 -10H${width - 10}a10 10 0 0 1 10 10V30z` }),
+    chevron(15, 15, "M-4.5 -2.5L0 3L4.5 -2.5"),
+    s("text", { class: "gl-title", x: 27, y: 19.5 }, title),
+    room > 40 && s("text", { class: "gl-line", x: used + 6, y: 19.5 }, fitText(note, SMALL, room)),
+  );
+  const badge = region.kind === "call" ? statusBadge(status, width) : countBadge(counts[region.id], width);
+  if (badge) group.append(badge);
+  return group;
+}
+
+/** Draw a line with its arrow head and label. */
+export function drawWire({ doc, prefix }: Drawing, wire: Wire): SVGGElement {
+  const sides = new Set(wire.link.uses.filter((use) => use < doc.scene.flow.ties).map(doc.useSide));
+  const side = sides.size === 1 ? [...sides][0] : "both";
+  const group = s(
+    "g",
+    { class: `gl-wire gl-side-${side}`, "aria-hidden": "true" },
+    s("path", { class: "gl-line-path", d: pathData(wire.points), "marker-end": `url(#${prefix}arrow)` }),
+  );
+  if (wire.label)
+    group.append(s("text", { class: "gl-label", x: round(wire.label.x), y: round(wire.label.y) }, wire.label.text));
+  return group;
+}
+
+/** Draw the name of a value that comes from far away, in the header of a region that uses it. */
+export function drawPill(pill: Pill): SVGGElement {
+  const { width, height } = pill;
+  const group = s(
+    "g",
+    {
+      class: "gl-pill",
+      "data-box": pill.box,
+      "aria-hidden": "true",
+      transform: `translate(${round(pill.x)} ${round(pill.y)})`,
+    },
+    s("rect", { width, height, rx: height / 2 }),
+    s("path", { class: "gl-tag-arrow", d: "M10 13v-8m-3 3l3 -3l3 3" }),
+    s("text", { class: "gl-line", x: 16, y: 13 }, pill.text),
+  );
+  return group;
+}
+
+function statusOf(doc: Doc, entity: number): Status {
+  if (!isRegion(entity)) return doc.status(entity);
+  const region = doc.scene.regions[regionOf(entity)];
+  return region.kind === "call" ? doc.status(region.owner) : "same";
+}
+
+function statusBadge(status: Status, width: number): SVGGElement | null {
+  const { glyph } = MARKS[status];
+  if (!glyph) return null;
+  return s(
+    "g",
+    { class: "gl-badge", transform: `translate(${round(width - 3)} 3)` },
+    s("circle", { r: 8.5 }),
+    s("text", { y: 4, "text-anchor": "middle" }, glyph),
+  );
+}
+
+function countBadge(count: number, width: number): SVGGElement | null {
+  if (!count) return null;
+  const text = `≠ ${count}`;
+  const wide = textWidth(text, SMALL, true) + 14;
+  return s(
+    "g",
+    { class: "gl-badge gl-count", transform: `translate(${round(width - wide + 6)} -6)` },
+    s("rect", { width: wide, height: 17, rx: 8.5 }),
+    s("text", { x: wide / 2, y: 12.5, "text-anchor": "middle" }, text),
+  );
+}
+
+function chevron(x: number, y: number, d: string = CHEVRON): SVGGElement {
+  return s(
+    "g",
+    { class: "gl-chevron", "data-toggle": "", transform: `translate(${x} ${y})` },
+    s("rect", { x: -10, y: -10, width: 20, height: 20 }),
+    s("path", { d }),
+  );
+}
+
+const round = (value: number) => Math.round(value * 10) / 10;
