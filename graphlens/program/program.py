@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from graphlens.program.display import Displayable
 from graphlens.program.frozen import EMPTY
 from graphlens.program.graph import Graph, Node
 from graphlens.program.parts import (
@@ -30,7 +31,7 @@ LISTING_LINES = 500
 """Lines of `str(program)`: what an issue takes. `graphlens.program.listing.program_listing` writes all."""
 
 
-class Program(Struct, frozen=True, dict=True, kw_only=True):
+class Program(Struct, Displayable, frozen=True, dict=True, kw_only=True):
     """One captured program: its graphs by path (the root, ``""``, first) and everything around them.
 
     A graph path is ``node.role`` steps joined by ``/``: ``cond.true_fn/map_impl.f``. `stored` describes weights and
