@@ -10,16 +10,23 @@ import msgspec
 
 from graphlens.errors import StageError
 from graphlens.stages.part import CAPTURE, MODEL, Runtime, Stage, Subject
-from graphlens.stages.runtimes import python
+from graphlens.stages.runtimes import compiled, native, python
 from graphlens.stages.steps import capture, passes, rewrite, store
 
 StageLike: TypeAlias = str | Callable[..., Any] | tuple[str, Any] | Stage
 RuntimeLike: TypeAlias = str | Runtime
 
 STAGES: Mapping[str, Stage] = {stage.name: stage for module in (capture, rewrite, store) for stage in module.STAGES}
-RUNTIMES: Mapping[str, Runtime] = {runtime.name: runtime for module in (python,) for runtime in module.RUNTIMES}
+RUNTIMES: Mapping[str, Runtime] = {
+    runtime.name: runtime for module in (python, compiled, native) for runtime in module.RUNTIMES
+}
 
-PRESETS: Mapping[str, tuple[str, ...]] = {}
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "aot_export": ("export:strict",),
+    "pre_dispatch_export": ("pre_dispatch",),
+    "retrace_export": ("pre_dispatch", "decompose"),
+    "serialize_export": ("pre_dispatch", "decompose", "reload@decompose"),
+}
 """The flows of PyTorch's own test of higher-order ops."""
 
 
@@ -62,10 +69,6 @@ def plan_runtimes(wanted: RuntimeLike | Sequence[RuntimeLike], stages: Sequence[
     names = [stage.name for stage in stages]
     captured = next((stage.name for stage in stages if stage.capture), "export")
     return tuple(_runtime(item, names, captured) for item in wanted)
-
-
-def _expand(entry: Any) -> Sequence[Any]:
-    return PRESETS.get(entry, (entry,)) if isinstance(entry, str) else (entry,)
 
 
 def _expand(entry: Any) -> Sequence[Any]:
@@ -127,7 +130,12 @@ def _runtime(item: RuntimeLike, stages: Sequence[str], captured: str) -> Runtime
             return Runtime(name=item, needs=item, load=python.captured)
         else:
             raise StageError(f"runtime {item!r} is unknown; there are {_list([*RUNTIMES])}, and the stages asked for")
-    return msgspec.structs.replace(item, needs=captured) if item.needs == CAPTURE else item
+    return msgspec.structs.replace(item, needs=captured if item.needs == CAPTURE else _meeting(item.needs, stages))
+
+
+def _meeting(need: str, stages: Sequence[str]) -> str:
+    """The stage that a runtime starts from: ``reload``, else the first ``reload@…`` that was asked for."""
+    return need if need in stages else next((name for name in stages if name.partition("@")[0] == need), need)
 
 
 def _list(names: Sequence[str]) -> str:

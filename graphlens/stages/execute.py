@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from graphlens.stages.leaves import compare_leaf
-from graphlens.stages.state import Snapshot, changes, restore, snapshot
+from graphlens.stages.state import Snapshot, changes, holder, restore, snapshot
 from graphlens.stages.tree import clone_inputs, input_leaves, kept, named_leaves
 
 SEED = 0
@@ -27,6 +27,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     seconds: float
     unstable: frozenset[str] = frozenset()
     lost: tuple[str, ...] = ()
+    sees_state: bool = True
 
 
 @contextlib.contextmanager
@@ -54,7 +55,8 @@ def execute(
 ) -> Answer:
     """Call `function` and return its answer; a second call shows which leaves differ from run to run."""
     before = snapshot(function)
-    first = _once(function, args, kwargs, before)
+    sees_state = holder(function) is not None
+    first = structs.replace(_once(function, args, kwargs, before), sees_state=sees_state)
     if not twice:
         return first
     second = _once(function, args, kwargs, before)
@@ -66,7 +68,7 @@ def execute(
         or not compare_leaf(first.leaves[name], second.leaves[name]).equal
     }
     lost = tuple(dict.fromkeys((*first.lost, *second.lost)))
-    return Answer(leaves=first.leaves, spec=first.spec, seconds=first.seconds, unstable=frozenset(unstable), lost=lost)
+    return structs.replace(first, unstable=frozenset(unstable), lost=lost)
 
 
 def _once(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], before: Snapshot) -> Answer:

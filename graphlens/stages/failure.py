@@ -9,11 +9,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from graphlens.program.frames import Frame, frame_text, is_library, parse_stack_trace
+from graphlens.program.frames import Frame, frame_rank, frame_text, parse_stack_trace
 from graphlens.stages.hints import hint_for
 
 _LIMIT = 300
-_OURS = str(Path(__file__).parent.parent).replace("\\", "/") + "/"
+_OURS = str(Path(__file__).parent.parent)
 _EXECUTING = re.compile(r"While executing %(?P<node>[\w.]+) : .*?= (?P<op>\w+)\[target=(?P<target>[^\]]+)\]")
 _TRACE_HEADS = ("Original traceback:", "from user code:", "The following call raised this error:", "Stack trace:")
 _OWN_HINT = re.compile(
@@ -95,11 +95,11 @@ def _target(text: str) -> str:
 def _where(error: BaseException, text: str) -> str:
     """Quote the innermost line that is not torch's, and the user's own line where that is another one."""
     frames = tuple(_frames_in(text)) or tuple(_frames_of(error))
-    outside = [frame for frame in frames if not _is_torch(frame)]
+    outside = [frame for frame in frames if frame_rank(frame.file) <= 2 and not frame.file.startswith(_OURS)]
     if not outside:
         return ""
     inner = outside[-1]
-    own = next((frame for frame in reversed(outside) if not is_library(frame)), None)
+    own = next((frame for frame in reversed(outside) if frame_rank(frame.file) == 0), None)
     place = f"{frame_text(inner)} {inner.text}".strip()
     return place if own is None or own == inner else f"{place}, called from {frame_text(own)}"
 
@@ -113,8 +113,3 @@ def _frames_in(text: str) -> Iterator[Frame]:
 def _frames_of(error: BaseException) -> Iterator[Frame]:
     for entry in traceback.extract_tb(error.__traceback__):
         yield Frame(entry.filename, entry.lineno or 0, entry.name, (entry.line or "").strip())
-
-
-def _is_torch(frame: Frame) -> bool:
-    path = frame.file.replace("\\", "/")
-    return path.startswith(("<", _OURS)) or "-packages/torch/" in path or "-packages/functorch/" in path

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
 from graphlens.stages.execute import Answer
 from graphlens.stages.leaves import compare_leaf
+from graphlens.stages.precision import Precise, is_rounding
 from graphlens.stages.rows import LeafRow
 
 
@@ -28,28 +29,40 @@ def reference_rows(runtime: str, answer: Answer) -> Iterator[LeafRow]:
         )
 
 
-def answer_rows(runtime: str, answer: Answer, reference: Answer, name: str) -> Iterator[LeafRow]:
-    """Compare one answer with the reference, the runtime `name`: exactly, NaN equal to NaN."""
+def answer_rows(
+    runtime: str, answer: Answer, reference: Answer, name: str, precise: Callable[[], Precise] | None = None
+) -> Iterator[LeafRow]:
+    """Compare one answer with the reference, the runtime `name`: bit by bit, NaN equal to NaN.
+
+    With `precise` (the fp64 answer, made when first asked for) a difference that is no larger than rounding is labelled so.
+    """
     why = _structure(answer, reference)
     if why:
         yield LeafRow(runtime=runtime, leaf="structure", status="different", equal=False, error=why)
     for leaf in {**reference.leaves, **answer.leaves}:
-        if leaf not in answer.leaves:
+        if leaf.startswith("state ") and not (answer.sees_state and reference.sees_state):
+            yield LeafRow(
+                runtime=runtime, leaf=leaf, status="unavailable", error="the state of this runtime cannot be seen"
+            )
+        elif leaf not in answer.leaves:
             yield LeafRow(runtime=runtime, leaf=leaf, status="missing", equal=False, error=_missing(leaf, name))
         elif leaf not in reference.leaves:
             yield _row(runtime, leaf, answer.leaves[leaf], status="extra", equal=False, error=_extra(leaf, name))
         else:
-            yield _compared(runtime, leaf, answer, reference)
+            yield _compared(runtime, leaf, answer, reference, precise)
 
 
-def _compared(runtime: str, leaf: str, answer: Answer, reference: Answer) -> LeafRow:
+def _compared(
+    runtime: str, leaf: str, answer: Answer, reference: Answer, precise: Callable[[], Precise] | None
+) -> LeafRow:
     ours, theirs = reference.leaves[leaf], answer.leaves[leaf]
     found = compare_leaf(ours, theirs)
-    unstable = leaf in answer.unstable or leaf in reference.unstable
-    status = "nondeterministic" if unstable else "ok" if found.equal else "different"
-    error = found.why
-    if unstable:
-        error = "two runs with one seed differ" + (f"; {found.why}" if found.why else "")
+    status, error = "ok" if found.equal else "different", found.why
+    if leaf in answer.unstable or leaf in reference.unstable:
+        status, error = "nondeterministic", f"two runs with one seed differ{'; ' if error else ''}{error}"
+    elif not found.equal and precise is not None and found.max_abs is not None:
+        status, why = _rounded(ours, theirs, leaf, precise())
+        error = f"{error}; {why}" if why else error
     return _row(
         runtime,
         leaf,
@@ -60,6 +73,13 @@ def _compared(runtime: str, leaf: str, answer: Answer, reference: Answer) -> Lea
         max_rel=found.max_rel,
         error=error,
     )
+
+
+def _rounded(ours: Any, theirs: Any, leaf: str, precise: Precise) -> tuple[str, str]:
+    if leaf not in precise.leaves:
+        return "different", precise.why or "no such leaf in fp64"
+    rounding, why = is_rounding(ours, theirs, precise.leaves[leaf])
+    return "rounding" if rounding else "different", why
 
 
 def _row(runtime: str, leaf: str, value: Any, **facts: Any) -> LeafRow:

@@ -15,7 +15,7 @@ from graphlens.program.display import Displayable
 from graphlens.program.frozen import EMPTY
 from graphlens.program.program import Program
 from graphlens.stages.failure import Failure
-from graphlens.stages.rows import MISMATCH_COLUMNS, SEVERITIES, Finding, LeafRow, RuntimeRow, StageRow
+from graphlens.stages.rows import MISMATCH_COLUMNS, SEVERITIES, UNEQUAL, Finding, LeafRow, RuntimeRow, StageRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +42,13 @@ class RoundTrip(Displayable):
 
     @property
     def ok(self) -> bool:
-        """Everything asked for ran or is unavailable here, every output is equal, no row is ``wrong_result``."""
+        """Everything asked for ran or is unavailable here, every output is equal, no row is ``wrong_result``.
+
+        Equal is bit-equal; for runtimes that compile or decompose, within rounding of the fp64 answer.
+        """
         states = [row.status for row in self.stage_rows] + [row.status for row in self.runtime_rows]
         ran = all(status in ("ok", "unavailable") for status in states)
-        equal = all(row.equal is not False for row in self.leaf_rows)
+        equal = all(row.status not in UNEQUAL for row in self.leaf_rows)
         return ran and equal and not self.interrupted and self.worst != "wrong_result"
 
     @property

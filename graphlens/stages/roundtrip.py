@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from graphlens.errors import MissingDependencyError
 from graphlens.program.frozen import freeze
 from graphlens.stages.catalog import RuntimeLike, StageLike, plan_runtimes, plan_stages, subject_of
+from graphlens.stages.part import Subject
 from graphlens.stages.progress import progress
 from graphlens.stages.result import RoundTrip
 from graphlens.stages.rows import LeafRow
@@ -77,7 +78,9 @@ def roundtrip(
         for runtime in ways:
             bar.set_postfix_str(runtime.name)
             result, stopped = _unless_stopped(
-                stopped, partial(run_runtime, subject, runtime, done), partial(outcome, runtime, "skipped", INTERRUPTED)
+                stopped,
+                partial(run_runtime, subject, runtime, done, stateful=_stateful(ran)),
+                partial(outcome, runtime, "skipped", INTERRUPTED),
             )
             ran.append(result)
             bar.update()
@@ -85,7 +88,7 @@ def roundtrip(
         name=name or type(model).__name__,
         stage_rows=tuple(each.row for each in done.values()),
         runtime_rows=tuple(each.row for each in ran),
-        leaf_rows=tuple(_leaf_rows(ran)),
+        leaf_rows=tuple(_leaf_rows(subject, ran)),
         programs=freeze((key, each.program) for key, each in done.items() if each.program is not None),
         findings=tuple(finding for each in done.values() for finding in each.findings),
         failures=freeze(_failures(done, ran)),
@@ -124,9 +127,17 @@ def _failures(done: Mapping[str, StageOutcome], ran: Iterable[RuntimeOutcome]) -
     yield from ((each.row.runtime, each.failure) for each in ran if each.failure is not None)
 
 
-def _leaf_rows(ran: Sequence[RuntimeOutcome]) -> Iterator[LeafRow]:
+def _stateful(ran: Sequence[RuntimeOutcome]) -> bool:
+    """Whether any answer so far changed the state of its module."""
+    return any(leaf.startswith("state ") for each in ran if each.answer is not None for leaf in each.answer.leaves)
+
+
+def _leaf_rows(subject: Subject, ran: Sequence[RuntimeOutcome]) -> Iterator[LeafRow]:
     """Compare all answers with the first one, which is eager's unless that failed or was not asked for."""
     from graphlens.stages.judge import answer_rows, reference_rows
+    from graphlens.stages.precision import precise_answer
+
+    precise = cache(partial(precise_answer, subject.model, subject.args, subject.kwargs))
 
     answered = [each for each in ran if each.answer is not None]
     first = next((each for each in answered if each.runtime.name == "eager"), answered[0] if answered else None)
@@ -136,4 +147,10 @@ def _leaf_rows(ran: Sequence[RuntimeOutcome]) -> Iterator[LeafRow]:
         elif each is first:
             yield from reference_rows(each.row.runtime, each.answer)
         else:
-            yield from answer_rows(each.row.runtime, each.answer, first.answer, first.row.runtime)
+            yield from answer_rows(
+                each.row.runtime,
+                each.answer,
+                first.answer,
+                first.row.runtime,
+                None if each.runtime.exact else precise,
+            )

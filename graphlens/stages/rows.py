@@ -34,7 +34,8 @@ class RuntimeRow(Struct, frozen=True, kw_only=True):
 class LeafRow(Struct, frozen=True, kw_only=True):
     """One leaf of what one runtime gave.
 
-    `status`: ``reference ok rounding different nondeterministic missing extra failed skipped unavailable``;
+    `status`: ``reference ok rounding different nondeterministic missing extra failed skipped unavailable``, where
+    ``rounding`` is not bit-equal and as near to the fp64 answer as the reference;
     `leaf` reads ``output[0]['k']``, ``input args[0]``, ``state bn.running_mean`` (what the call changed), or ``structure``.
     `max_abs` and `max_rel` are over the elements that are finite on both sides.
     """
@@ -73,6 +74,9 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 MISMATCH_COLUMNS = Finding.__struct_fields__
+
+UNEQUAL = ("different", "nondeterministic", "missing", "extra")
+"""The statuses of a leaf that say the answer is not the same."""
 
 SEVERITIES = ("wrong_result", "breaks_pass", "debug_info", "cosmetic")
 """Worst first."""

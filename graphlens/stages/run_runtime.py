@@ -23,9 +23,15 @@ class RuntimeOutcome(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
 
 
-def run_runtime(subject: Subject, runtime: Runtime, stages: Mapping[str, StageOutcome]) -> RuntimeOutcome:
-    """Load and call one runtime, twice. Never raises, but for an interruption."""
+def run_runtime(
+    subject: Subject, runtime: Runtime, stages: Mapping[str, StageOutcome], *, stateful: bool = False
+) -> RuntimeOutcome:
+    """Load and call one runtime, twice. Never raises, but for an interruption.
+
+    `stateful` says that the model changes its own state; a runtime whose state cannot be put back is then called once.
+    """
     from graphlens.stages.execute import execute
+    from graphlens.stages.state import holder
 
     status, reason = _why_not(subject, runtime, stages)
     if reason:
@@ -38,7 +44,7 @@ def run_runtime(subject: Subject, runtime: Runtime, stages: Mapping[str, StageOu
         reason = _hollow(function)
         if reason:
             return outcome(runtime, "unavailable", reason)
-        answer = execute(function, *_inputs(subject))
+        answer = execute(function, *_inputs(subject), twice=holder(function) is not None or not stateful)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is its row
         failure = failure_of(error)
         return RuntimeOutcome(

@@ -37,7 +37,8 @@ class Snapshot(Struct, frozen=True):
 
 def snapshot(module: Any) -> Snapshot:
     """Remember the state of a module; anything that is no module has none."""
-    if not isinstance(module, nn.Module):
+    module = holder(module)
+    if module is None:
         return Snapshot()
     found = list(_tensors(module))
     unique = {id(t): t for kind, _, _, _, t in found if kind == "parameter"}
@@ -51,6 +52,13 @@ def snapshot(module: Any) -> Snapshot:
         held.append(Held(name, kind, table, key, tensor, copies[id(tensor)], _version(tensor)))
     attributes = tuple((vars(sub), dict(vars(sub))) for sub in module.modules())
     return Snapshot(tuple(held), attributes)
+
+
+def holder(function: Any) -> nn.Module | None:
+    """Return the module whose state a callable uses: itself, or what `torch.compile` wraps; `None` for an opaque one."""
+    function = getattr(function, "module", function) if not isinstance(function, nn.Module) else function
+    function = getattr(function, "_orig_mod", function)
+    return function if isinstance(function, nn.Module) else None
 
 
 def changes(before: Snapshot) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from graphlens.stages.rows import LeafRow, RuntimeRow
+from graphlens.stages.rows import UNEQUAL, LeafRow, RuntimeRow
 
 if TYPE_CHECKING:
     from graphlens.stages.result import RoundTrip
@@ -37,7 +37,7 @@ def _headline(trip: RoundTrip) -> str:
 
 
 def _differing(trip: RoundTrip) -> list[str]:
-    return list(dict.fromkeys(row.runtime for row in trip.leaf_rows if row.equal is False))
+    return list(dict.fromkeys(row.runtime for row in trip.leaf_rows if row.status in UNEQUAL))
 
 
 def _stage_lines(trip: RoundTrip) -> Iterator[str]:
@@ -65,12 +65,13 @@ def _runtime_lines(trip: RoundTrip) -> Iterator[str]:
 def _runtime_line(row: RuntimeRow, leaves: list[LeafRow], others: bool) -> str:
     if row.status != "ok":
         return f"{row.status}: {row.error}" + (f"; {row.hint}" if row.hint else "")
-    wrong = [leaf for leaf in leaves if leaf.equal is False]
+    wrong = [leaf for leaf in leaves if leaf.status in UNEQUAL]
     plural = f"{len(leaves)} {'leaf' if len(leaves) == 1 else 'leaves'}"
     if not wrong:
         if all(leaf.status == "reference" for leaf in leaves):
             return f"{plural}, the reference" if others else f"{plural}, nothing to compare with"
-        return f"{plural} bit-equal"
+        rounded = [leaf for leaf in leaves if leaf.status == "rounding"]
+        return f"{plural} equal, {len(rounded)} of them within rounding" if rounded else f"{plural} bit-equal"
     first = wrong[0]
     size = f", max abs {first.max_abs:.3g}" if first.max_abs is not None else ""
     return f"{len(wrong)} of {plural} differ, first {first.leaf} ({first.status}{size}): {first.error}"

@@ -1,11 +1,13 @@
-"""Stages that rewrite a captured program: decompositions."""
+"""Stages that make another form of a captured program in memory."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 from graphlens.stages.part import CAPTURE, Stage, Subject
+from graphlens.stages.steps.passes import copied
 
 
 def decompose(_subject: Subject, program: Any, table: Mapping[Any, Any] | None = None) -> Any:
@@ -13,4 +15,20 @@ def decompose(_subject: Subject, program: Any, table: Mapping[Any, Any] | None =
     return program.run_decompositions(None if table is None else dict(table))
 
 
-STAGES = (Stage(name="decompose", needs=CAPTURE, run=decompose),)
+def deepcopy(_subject: Subject, program: Any) -> Any:
+    """Copy with `copy.deepcopy`, weights and all."""
+    return copy.deepcopy(program)
+
+
+def unflatten(_subject: Subject, program: Any) -> Any:
+    """Rebuild the module hierarchy with `torch.export.unflatten`, of a copy: it writes into the nodes it is given."""
+    import torch
+
+    return torch.export.unflatten(copied(program))
+
+
+STAGES = (
+    Stage(name="decompose", needs=CAPTURE, run=decompose),
+    Stage(name="deepcopy", needs=CAPTURE, run=deepcopy),
+    Stage(name="unflatten", needs=CAPTURE, run=unflatten),
+)

@@ -23,6 +23,14 @@ def reload(_subject: Subject, program: Any) -> Any:
             return torch.export.load(path)
 
 
+def serialize(_subject: Subject, program: Any) -> Any:
+    """Go through `serialize` and `deserialize` of torch's serde, in memory and without the archive around it."""
+    from torch._export.serde.serialize import deserialize, serialize
+
+    with _quiet_logging():
+        return deserialize(serialize(program))
+
+
 @contextlib.contextmanager
 def _quiet_logging() -> Iterator[None]:
     """Torch 2.13 logs its fallback for fake example inputs with a broken format string; keep that off the screen."""
@@ -34,4 +42,4 @@ def _quiet_logging() -> Iterator[None]:
         logging.raiseExceptions = before
 
 
-STAGES = (Stage(name="reload", needs=CAPTURE, run=reload),)
+STAGES = (Stage(name="reload", needs=CAPTURE, run=reload), Stage(name="serialize", needs=CAPTURE, run=serialize))
