@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,8 @@ from msgspec import Struct
 from graphlens.program.argument import Argument, refs
 from graphlens.program.frozen import EMPTY
 from graphlens.program.value import Value
+
+_ADDRESS = re.compile(r"(?:\s+at)?\s+0x[0-9a-fA-F]{4,}|(?<=\W)0x[0-9a-fA-F]{8,}")
 
 NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
 """The key of the entry that torch.export gives to nodes that belong to no module."""
@@ -33,6 +36,7 @@ class ModuleCall(Struct, frozen=True, gc=False):
 class Provenance(Struct, frozen=True):
     """One `from_node` entry (`torch.fx.traceback.NodeSource`) with the entries it came from in turn.
 
+    `target` is text as torch wrote it, without addresses (`without_addresses`).
     `graph_id` tells graphs of one process apart; it is an address and never compared.
     """
 
@@ -142,3 +146,8 @@ class Graph(Struct, frozen=True, dict=True):
     def output(self) -> Node | None:
         """The output node; `None` in a graph without one."""
         return next((node for node in reversed(self.nodes) if node.op == "output"), None)
+
+
+def without_addresses(text: str) -> str:
+    """Cut addresses out of the text of a Python object: ``<function relu at 0x7f…>`` becomes ``<function relu>``."""
+    return _ADDRESS.sub("", text) if "0x" in text else text

@@ -11,14 +11,14 @@ from torch.export import ExportedProgram
 
 from graphlens.program.frozen import EMPTY, freeze
 from graphlens.program.graph import Graph
-from graphlens.program.parts import Origin, Versions
+from graphlens.program.parts import Origin, Range, Versions
 from graphlens.program.program import Program
 from graphlens.program.symbols import symbol_table
 from graphlens.read.live_graph import Body
 from graphlens.read.live_meta import Interned
 from graphlens.read.live_signature import input_specs, module_calls, output_specs, ranges_of, spec_text, versions_of
 from graphlens.read.live_stored import stored_in_modules, stored_in_program
-from graphlens.read.live_torch import graph_pytree, guards_of, hints_of
+from graphlens.read.live_torch import graph_pytree, guards_of, hints_and_ranges
 from graphlens.read.live_values import expression_text
 from graphlens.read.live_walk import walk
 
@@ -54,7 +54,7 @@ def _read_exported(program: ExportedProgram, interned: Interned) -> Program:
         graphs=freeze(walked.graphs),
         inputs=input_specs(program, in_spec),
         outputs=output_specs(program, out_spec),
-        symbol_table=symbol_table(walked.graphs, ranges, _hints(walked.bodies)),
+        symbol_table=symbol_table(walked.graphs, ranges, _environment(walked.bodies)[0]),
         ranges=ranges,
         stored=stored_in_program(program),
         module_calls=calls,
@@ -74,9 +74,13 @@ def _read_exported(program: ExportedProgram, interned: Interned) -> Program:
 def _read_graph(body: Body, interned: Interned, origin: Origin) -> Program:
     walked = walk(body, interned)
     in_spec, out_spec = graph_pytree(body.graph)
+    hints, known = _environment(walked.bodies)
+    names = {symbol.name for symbol in symbol_table(walked.graphs, EMPTY, hints)}
+    ranges = freeze((name, limits) for name, limits in known.items() if name in names)
     return Program(
         graphs=freeze(walked.graphs),
-        symbol_table=symbol_table(walked.graphs, EMPTY, _hints(walked.bodies)),
+        symbol_table=symbol_table(walked.graphs, ranges, hints),
+        ranges=ranges,
         stored=stored_in_modules(walked.bodies),
         in_spec=spec_text(in_spec),
         out_spec=spec_text(out_spec),
@@ -93,17 +97,18 @@ def _root_meta(graphs: Mapping[str, Graph]) -> Mapping[str, Any]:
     return next(iter(graphs.values())).meta
 
 
-def _hints(bodies: Mapping[str, Body]) -> Mapping[str, int | float]:
-    """Example values of the symbols, from the shape environment that the values of the graphs share."""
+def _environment(bodies: Mapping[str, Body]) -> tuple[Mapping[str, int | float], Mapping[str, Range]]:
+    """Example values and ranges of the symbols, from the shape environment that the values of the graphs share."""
     found: dict[str, int | float] = {}
-    for symbol, hint in hints_of(_symbolic_numbers(bodies)).items():
+    hints, ranges = hints_and_ranges(_symbolic_numbers(bodies))
+    for symbol, hint in hints.items():
         if isinstance(hint, int | float):
             found[expression_text(symbol)] = hint
         elif getattr(hint, "is_Integer", False):
             found[expression_text(symbol)] = int(hint)
         elif getattr(hint, "is_Float", False):
             found[expression_text(symbol)] = float(hint)
-    return found
+    return found, ranges_of(ranges)
 
 
 def _symbolic_numbers(bodies: Mapping[str, Body]) -> Iterator[Any]:

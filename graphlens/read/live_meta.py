@@ -9,7 +9,7 @@ from torch import fx
 
 from graphlens.program.argument import Argument, Opaque
 from graphlens.program.frozen import freeze
-from graphlens.program.graph import ModuleCall, Provenance
+from graphlens.program.graph import ModuleCall, Provenance, without_addresses
 from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_names import object_text, target_text, type_name
 from graphlens.read.live_values import Storages, to_value
@@ -120,7 +120,7 @@ def to_provenance(sources: Iterable[Any]) -> tuple[Provenance, ...]:
     for source in reversed(order.values()):
         done[id(source)] = Provenance(
             name=str(source.name),
-            target=str(source.target),
+            target=without_addresses(str(source.target)),
             pass_name=str(source.pass_name),
             action=tuple(action.name.lower() for action in source.action),
             graph_id=source.graph_id,

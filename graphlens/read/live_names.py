@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 from typing import Any
 
-_ADDRESS = re.compile(r"(?:\s+at)?\s+0x[0-9a-fA-F]{4,}|(?<=\W)0x[0-9a-fA-F]{8,}")
+from graphlens.program.graph import without_addresses
+
 _TEXT_LIMIT = 240
 
 
@@ -80,7 +80,7 @@ def object_text(obj: Any) -> str:
         text = repr(obj)
     except Exception as error:  # noqa: BLE001 - whatever a foreign repr raises
         return f"repr raises {type(error).__name__}"
-    return shorten(_ADDRESS.sub("", text)) if isinstance(text, str) else ""
+    return shorten(without_addresses(text)) if isinstance(text, str) else ""
 
 
 def shorten(text: str) -> str:

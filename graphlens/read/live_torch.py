@@ -116,8 +116,11 @@ def graph_pytree(graph: Any) -> tuple[Any, Any]:
     return getattr(info, "in_spec", None), getattr(info, "out_spec", None)
 
 
-def hints_of(values: Any) -> dict[Any, Any]:
-    """Example values by sympy symbol from the first shape environment met (`backed_var_to_val`, before 2.10 `var_to_val`)."""
+def hints_and_ranges(values: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Example values and `ValueRanges` by sympy symbol, from the first shape environment that symbolic numbers have.
+
+    `ShapeEnv.backed_var_to_val` (before torch 2.11 `var_to_val`) and `var_to_range` (torch 2.1 to 2.13).
+    """
     environment = next((v.node.shape_env for v in values if getattr(v.node, "shape_env", None) is not None), None)
     name = "backed_var_to_val" if hasattr(environment, "backed_var_to_val") else "var_to_val"
-    return dict(getattr(environment, name, None) or {})
+    return dict(getattr(environment, name, None) or {}), dict(getattr(environment, "var_to_range", None) or {})
