@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from graphlens.errors import ViewError
 from graphlens.program.program import Program
 from graphlens.view import payload
+from graphlens.view.draw.svg import Marks
 from graphlens.view.opening import first_open
 from graphlens.view.payload import Interner, Payload, Section, View
 from graphlens.view.privacy import Source
@@ -24,6 +27,8 @@ class Builder:
         self.expand = expand
         self.programs: list[payload.ProgramData] = []
         self.diffs: list[payload.DiffData] = []
+        self.scenes: dict[tuple[str, int], Scene] = {}
+        self.marks: dict[tuple[str, int], Marks] = {}
         self._numbers: dict[int, tuple[Program, int, Scene]] = {}
 
     def program(self, program: Program, name: str = "") -> tuple[int, Scene]:
@@ -33,10 +38,19 @@ class Builder:
             data, scene = program_data(program, self.text, name=name, source=self.source)
             known = self._numbers[id(program)] = (program, len(self.programs), scene)
             self.programs.append(data)
+            self.scenes["program", known[1]] = scene
         return known[1], known[2]
 
 
-def build_payload(objects: Sequence[Any], *, title: str = "", source: Source = "relative", expand: int = 1) -> Payload:
+class Built(Struct, frozen=True):
+    """A payload, with the scenes behind its views and what a diff adds to them, by kind and index of the view."""
+
+    payload: Payload
+    scenes: dict[tuple[str, int], Scene]
+    marks: dict[tuple[str, int], Marks]
+
+
+def build(objects: Sequence[Any], *, title: str = "", source: Source = "relative", expand: int = 1) -> Built:
     """Write objects for the front end, with regions open at first down to depth `expand`.
 
     Raises
@@ -44,11 +58,11 @@ def build_payload(objects: Sequence[Any], *, title: str = "", source: Source = "
     ViewError
         If one of them is nothing that can be shown.
     """
-    from graphlens.version import __version__
+    from graphlens import __version__
 
     builder = Builder(source, expand)
     sections = [section(builder, obj) for obj in objects]
-    return Payload(
+    document = Payload(
         version=payload.VERSION,
         generator=f"graphlens {__version__}",
         title=title or " · ".join(part.title for part in sections),
@@ -57,6 +71,12 @@ def build_payload(objects: Sequence[Any], *, title: str = "", source: Source = "
         diffs=builder.diffs,
         sections=sections,
     )
+    return Built(document, builder.scenes, builder.marks)
+
+
+def build_payload(objects: Sequence[Any], **options: Any) -> Payload:
+    """Write objects for the front end; see `build`."""
+    return build(objects, **options).payload
 
 
 def section(builder: Builder, obj: Any) -> Section:

@@ -31,7 +31,6 @@ def scene_svg(
     *,
     title: str = "",
     marks: Marks | None = None,
-    page: bool = False,
     timeout: float = TIME_LIMIT,
 ) -> str:
     """Draw a scene with a set of open regions.
@@ -46,8 +45,6 @@ def scene_svg(
         Text for readers who cannot see the picture.
     marks
         What a diff adds.
-    page
-        Follow the theme of the notebook around it (the SVG stands in a page's HTML, not in a file of its own).
     timeout
         Seconds per region for Graphviz; after that a simple layout of ours is used.
 
@@ -64,7 +61,7 @@ def scene_svg(
     width, height = size.split()
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{scope}" role="img" width="{width}" height="{height}" '
-        f'viewBox="0 0 {size}"><title>{markup(title or "graph")}</title><style>{style(scope, page=page)}</style>'
+        f'viewBox="0 0 {size}"><title>{markup(title or "graph")}</title><style>{style(scope)}</style>'
         f'<defs><marker id="{scope}a" viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="6.5" markerHeight="6.5" '
         f'orient="auto"><path class="head" d="M0 .8L8 4L0 7.200z"/></marker></defs>'
         f'<rect class="bg" width="100%" height="100%"/>{body.replace("#MARKER", f"#{scope}a")}</svg>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 FONT = "Helvetica,Arial,'Liberation Sans','Segoe UI',Roboto,system-ui,sans-serif"
@@ -60,33 +59,18 @@ _FIXED = (
     (".glyph", "font-size:12px;font-weight:700;text-anchor:middle"),
 )
 
-_DARK_PAGES = ('[data-jp-theme-light="false"]', ".vscode-dark", 'html[data-theme="dark"]')
-_LIGHT_PAGES = ('[data-jp-theme-light="true"]', ".vscode-light", 'html[data-theme="light"]')
-
 
 @cache
-def style(scope: str, *, page: bool) -> str:
-    """Return the sheet of a drawing.
-
-    Parameters
-    ----------
-    scope
-        A class that every rule stands under.
-    page
-        Add rules that follow the theme of the notebook around it, where the system's says otherwise.
-    """
+def style(scope: str) -> str:
+    """Return the sheet of a drawing, every rule under the class `scope`."""
     here = f".{scope} "
-    sheet = "".join(_rule([here], selectors, body) for selectors, body in _FIXED)
-    sheet += _colours([here], 2) + f"@media (prefers-color-scheme:dark){{{_colours([here], 3)}}}"
-    if page:
-        sheet += _colours([f"{outer} {here}" for outer in _DARK_PAGES], 3)
-        sheet += _colours([f"{outer} {here}" for outer in _LIGHT_PAGES], 2)
-    return sheet
+    sheet = "".join(_rule(here, selectors, body) for selectors, body in _FIXED)
+    return sheet + _colours(here, 2) + f"@media (prefers-color-scheme:dark){{{_colours(here, 3)}}}"
 
 
-def _colours(scopes: Sequence[str], shade: int) -> str:
-    return "".join(_rule(scopes, row[0], f"{row[1]}:{row[shade]}") for row in _COLOURS)
+def _colours(scope: str, shade: int) -> str:
+    return "".join(_rule(scope, row[0], f"{row[1]}:{row[shade]}") for row in _COLOURS)
 
 
-def _rule(scopes: Sequence[str], selectors: str, body: str) -> str:
-    return f"{','.join(scope + selector for scope in scopes for selector in selectors.split())}{{{body}}}"
+def _rule(scope: str, selectors: str, body: str) -> str:
+    return f"{','.join(scope + selector for selector in selectors.split())}{{{body}}}"

@@ -1,0 +1,121 @@
+"""The widget: an anywidget whose state is its traits, and whose code and layout engine are sent once per page.
+
+The page asks for the bundle, the sheet and the engine by message (``{"kind": "asset", "id", "name"}``) and gets one gzip
+buffer each; it keeps them by digest, so a second widget on the page costs its payload only.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Container, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from graphlens.errors import ViewError
+from graphlens.view.assets import NAMES, asset, digest
+from graphlens.view.options import Options
+
+_LOADER = Path(__file__).with_name("loader.js")
+
+
+class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
+    """A view of programs, diffs or round trips in a notebook.
+
+    Its traits are the state of the view; link them (`ipywidgets.jslink`) to make two views move together.
+
+    Attributes
+    ----------
+    section, view
+        Which tab is shown, and which drawing of it.
+    expanded
+        Keys of the open regions; `None` until the user or a program opens or closes one.
+    selection
+        Key of the selected box (graph path and node name, ``cond.true_fn/mul``) or region, ``""`` for none.
+    query
+        What is searched for.
+    height
+        Height in px.
+    """
+
+    _esm = _LOADER.read_text("utf-8")
+    _assets = traitlets.Dict().tag(sync=True)
+    payload = traitlets.Bytes(b"").tag(sync=True)
+    section = traitlets.Int(0).tag(sync=True)
+    view = traitlets.Int(0).tag(sync=True)
+    expanded = traitlets.List(traitlets.Unicode(), allow_none=True, default_value=None).tag(sync=True)
+    selection = traitlets.Unicode("").tag(sync=True)
+    query = traitlets.Unicode("").tag(sync=True)
+    height = traitlets.Int(600, min=120).tag(sync=True)
+
+    def __init__(self, objects: Sequence[Any], options: Options, **traits: Any) -> None:
+        from graphlens.view.build import build_payload
+        from graphlens.view.payload import encode
+
+        for name in NAMES:
+            asset(name)  # say now that the front end is not built, not in the page
+        self._objects, self._options = tuple(objects), options
+        document = build_payload(objects, title=options.title, source=options.source, expand=options.expand)
+        super().__init__(payload=encode(document), _assets={name: digest(name) for name in NAMES}, **traits)
+        self.on_msg(self._answer)
+
+    def _answer(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        """Answer a request of the page; whatever is wrong with it is told to the page, not raised here."""
+        if not isinstance(message, dict) or message.get("kind") != "asset":
+            return
+        answer = {"kind": "asset", "id": message.get("id"), "name": message.get("name")}
+        try:
+            name = str(message.get("name"))
+            self.send(answer, [_packed(name, digest(name))] if name in NAMES else [gzip.compress(asset(name))])
+        except ViewError as error:
+            self.send({**answer, "error": str(error)})
+
+    def static(self) -> Any:
+        """Return the same as HTML that needs neither widgets nor scripts: a picture, tables, text."""
+        from graphlens.view.static import StaticView
+
+        return StaticView(self._objects, self._options)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write one self-contained, interactive HTML file and return its path."""
+        from graphlens.view.page import report
+
+        return report(self._objects, path, **self._options.for_report())
+
+    def to_svg(self) -> str:
+        """Return a static SVG of the first drawing, with the regions open that are open in the widget."""
+        from graphlens.view.static import first_svg
+
+        return first_svg(self._objects, self._options, expanded=self.expanded)
+
+    def __str__(self) -> str:
+        return str(self.static())
+
+    def __repr__(self) -> str:
+        return f"<graphlens.GraphView {self._options.title or ', '.join(map(repr, self._objects))}>"
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None, **_: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        made = super()._repr_mimebundle_()
+        data, metadata = made if isinstance(made, tuple) else (made or {}, {})
+        wanted = include is None or "text/html" in include or "text/plain" in include
+        still = self.static().bundle() if wanted else {}
+        return choose({**data, **still}, include, exclude), metadata
+
+
+@lru_cache(maxsize=8)
+def _packed(name: str, _digest: str) -> bytes:
+    return gzip.compress(asset(name), mtime=0)
+
+
+def choose(data: dict[str, Any], include: Container[str] | None, exclude: Container[str] | None) -> dict[str, Any]:
+    """Keep of a MIME bundle what is asked for."""
+    return {
+        kind: value
+        for kind, value in data.items()
+        if (include is None or kind in include) and (exclude is None or kind not in exclude)
+    }
