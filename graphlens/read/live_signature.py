@@ -130,11 +130,15 @@ def _class_name(kind: Any) -> str:
 
 
 def _context_text(context: Any) -> str:
-    if isinstance(context, list | tuple) and all(type(key) in (str, int) for key in context):
+    if isinstance(context, list | tuple) and all(type(key) in (str, int) or _is_names(key) for key in context):
         return json.dumps(list(context))
     if context is None:
         return "null"
     return json.dumps(f"unregistered: {argument_text(to_argument(context, None))}")
+
+
+def _is_names(obj: Any) -> bool:
+    return isinstance(obj, list | tuple) and all(type(name) is str for name in obj)
 
 
 def ranges_of(constraints: Mapping[Any, Any]) -> Mapping[str, Range]:
