@@ -1,0 +1,99 @@
+"""Which differences follow from another one: a shape that changed because its input's did is inherited, not a root."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from graphlens.diff.fields import Placed
+from graphlens.diff.matching import GraphMatch, Matching
+from graphlens.diff.severity import ACCEPTED_BY_RULE
+from graphlens.program.graph import Node
+from graphlens.program.program import child_path
+
+_FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "val": ("val", "val.shape", "val.type"),
+    "val.shape": ("val.shape", "val", "val.type"),
+    "val.dtype": ("val.dtype", "val.type"),
+    "val.stride": ("val.stride", "val.shape", "val.storage_offset", "val.layout", "val"),
+    "val.storage_offset": ("val.storage_offset", "val.stride", "val.shape", "val"),
+    "val.type": ("val.type", "val"),
+}
+"""A facet can follow from these facets of an operand; one that is not listed from the same facet."""
+
+_EDITS: Final = ("op", "target", "args", "kwargs")
+
+Key = tuple[str, str]
+"""Graph path and node name in `a`."""
+
+
+class Causes:
+    """Says of each difference what it follows from. Sees all differences of all graphs before it judges one."""
+
+    def __init__(self, matching: Matching, placed: Iterable[Placed]) -> None:
+        self.matching = matching
+        self.facets: dict[Key, set[str]] = defaultdict(set)
+        self.edited: set[Key] = set()
+        for item in placed:
+            if item.a is not None and item.b is not None:
+                key, finding = (item.graph, item.a.name), item.finding
+                if finding.field.startswith("val"):
+                    self.facets[key].add(finding.field)
+                elif finding.field in _EDITS and finding.kind == "changed" and finding.aspect not in ACCEPTED_BY_RULE:
+                    self.edited.add(key)
+        self._callers = _callers(matching)
+
+    def resolve(self, placed: Iterable[Placed]) -> Iterator[Placed]:
+        """Yield the same differences, those that follow from another one marked."""
+        for item in placed:
+            source = "" if item.finding.inherited_from else self._source(item)
+            yield item.inherited(source) if source else item
+
+    def _source(self, item: Placed) -> str:
+        field, a, b = item.finding.field, item.a, item.b
+        if a is None or b is None or not field.startswith("val") or item.finding.aspect == "container":
+            return ""
+        if (item.graph, a.name) in self.edited:
+            return a.name
+        if field in ("val.stride", "val.storage_offset") and "val.shape" in self.facets[item.graph, a.name]:
+            return a.name
+        wanted = _FOLLOWS.get(field, (field,))
+        for graph, name in self._operands(item.graph, a):
+            if any(facet in self.facets.get((graph, name), ()) for facet in wanted):
+                return name
+        return ""
+
+    def _operands(self, path: str, node: Node) -> Iterator[Key]:
+        """Yield where a node's value comes from: operands, across the boundary of nested graphs too."""
+        if node.op == "placeholder":
+            for outer, caller in self._callers.get(path, ()):
+                yield from ((outer, name) for name in caller.inputs)
+            return
+        yield from ((path, name) for name in node.inputs)
+        for subgraph in node.subgraphs:
+            inner = child_path(path, node.name, subgraph.role)
+            graph = self.matching.a.graphs.get(inner)
+            output = graph.output if graph is not None else None
+            if output is not None:
+                yield from ((self._canonical(inner), name) for name in output.inputs)
+
+    def _canonical(self, path: str) -> str:
+        """Return the path under which a shared body is compared."""
+        graph = self.matching.a.graphs[path]
+        return next((match.path_a for match in self.matching.graphs if match.a is graph), path)
+
+
+def _callers(matching: Matching) -> dict[str, list[tuple[str, Node]]]:
+    """Calls that hold each matched nested graph, by its path in `a`."""
+    compared: dict[int, GraphMatch] = {}
+    for match in matching.graphs:
+        compared.setdefault(id(match.a), match)
+    found: dict[str, list[tuple[str, Node]]] = defaultdict(list)
+    for match in matching.graphs:
+        for node in match.a.nodes:
+            for subgraph in node.subgraphs:
+                inner = matching.a.graphs.get(child_path(match.path_a, node.name, subgraph.role))
+                if inner is not None and id(inner) in compared:
+                    found[compared[id(inner)].path_a].append((match.path_a, node))
+    return found

@@ -1,0 +1,167 @@
+"""Two programs in, a `Diff` out: align, check, compare field by field, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from graphlens.diff.alignment import Alignment
+from graphlens.diff.cause import Causes
+from graphlens.diff.diff import Diff
+from graphlens.diff.fields import NodeComparer, Placed, nodes_of_lone_graphs
+from graphlens.diff.fields_program import compare_programs
+from graphlens.diff.matching import Matching
+from graphlens.diff.profile import pytorch_findings
+from graphlens.diff.proof import Proof, Refusal
+from graphlens.diff.rows import PROGRAM, Finding, Kind, Mismatch
+from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
+from graphlens.diff.severity import Judge, Selector, explains_refusal, make_judge, selects
+from graphlens.program.frames import frame_text, user_frame
+from graphlens.program.graph import Node
+from graphlens.program.program import Program
+
+
+def compare(
+    a: Program,
+    b: Program,
+    *,
+    profile: str = "all",
+    pins: Iterable[tuple[str, str]] = (),
+    severities: Mapping[Selector, Any] | None = None,
+    ignore: Iterable[Selector] | str = (),
+    stack_trace: StackTraces | Mapping[str, Any] | str = EXACT,
+    weights: str = "digest",
+) -> Diff:
+    """Compare two programs: which node became which, what differs, how bad that is.
+
+    Parameters
+    ----------
+    a, b
+        The programs.
+    profile
+        ``"all"``: every field. ``"pytorch"``: the contract of ``_check_graph_nodes`` of PyTorch's own serialization test
+        (test/export/test_serialize.py): there are rows exactly where that test fails.
+    pins
+        Pairs of node names (``"graph path:name"`` for nested graphs) that are each other; they come before all evidence.
+    severities
+        Entries before the built-in table (`graphlens.diff.severity.TABLE`): ``{"stack_trace": "breaks_pass"}``,
+        ``{("val.stride", "changed"): "cosmetic"}``, ``{"val.*": "debug_info"}``.
+    ignore
+        Fields, patterns or pairs of field and kind that are left out of the rows; the verdict says how many were.
+    stack_trace
+        ``"exact"``, ``"no lines"`` or `StackTraces`: how far lines may move, which path prefixes are the same.
+    weights
+        ``"digest"`` trusts sizes and CRC-32 of archives, and digests; ``"exact"`` compares the bytes; ``"ignore"``
+        compares structure only, and the proof says so.
+
+    Returns
+    -------
+    Diff
+
+    Raises
+    ------
+    DiffError
+        An option that does not exist, or pins that contradict each other or name unknown nodes.
+    """
+    from graphlens.diff.align import align
+    from graphlens.diff.verify import verify
+
+    settings = make_settings(
+        profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
+    )
+    alignment = align(a, b, pins=settings.pins)
+    proof = verify(a, b, alignment, weights=settings.weights)
+    return judge_alignment(a, b, alignment, proof, settings)
+
+
+def judge_alignment(a: Program, b: Program, alignment: Alignment, proof: Proof, settings: Settings) -> Diff:
+    """Turn an alignment and its proof into rows."""
+    matching = Matching.of(a, b, alignment)
+    judge = make_judge(settings.severities)
+    if settings.profile == "pytorch":
+        placed = list(pytorch_findings(matching, settings.stack_trace))
+    else:
+        placed = _everything(matching, settings)
+        placed += _refusals(matching, placed, proof)
+    rows = tuple(_row(item, judge) for item in placed)
+    kept = tuple(row for row in rows if not any(selects(s, row.field, row.kind) for s in settings.ignore))
+    return Diff(a=a, b=b, alignment=alignment, proof=proof, rows=kept, settings=settings, ignored=len(rows) - len(kept))
+
+
+def _everything(matching: Matching, settings: Settings) -> list[Placed]:
+    comparer = NodeComparer(matching, settings)
+    placed = [item for match in matching.graphs for item in comparer.compare(match)]
+    placed += nodes_of_lone_graphs(matching.a, matching.alignment.only_a, "only_a")
+    placed += nodes_of_lone_graphs(matching.b, matching.alignment.only_b, "only_b")
+    program_level = list(compare_programs(matching, settings.weights))
+    placed = list(_inputs_follow_signature(placed, program_level))
+    placed = list(Causes(matching, placed).resolve(placed))
+    return placed + [Placed(PROGRAM, PROGRAM, None, None, finding) for finding in program_level]
+
+
+def _inputs_follow_signature(placed: list[Placed], program_level: list[Finding]) -> Iterator[Placed]:
+    """Mark placeholders without a partner as following from the signature's own row, so that one input is one root."""
+    arguments: dict[tuple[Kind, str], str] = {}
+    for finding in program_level:
+        if finding.field.startswith("signature.inputs[") and finding.kind in ("lost", "added"):
+            lost = finding.kind == "lost"
+            spec = finding.value_a if lost else finding.value_b
+            arguments["only_a" if lost else "only_b", spec.argument] = finding.field
+    for item in placed:
+        node = item.a or item.b
+        key = (item.finding.kind, node.name if node is not None else "")
+        at_root = item.graph == "" and node is not None and node.op == "placeholder"
+        yield item.inherited(arguments[key]) if at_root and key in arguments else item
+
+
+def _refusals(matching: Matching, placed: list[Placed], proof: Proof) -> list[Placed]:
+    """Give every order that the checker refused a row, and every other refusal if no row says why there is one."""
+    found = [_refused(matching, refusal, "order") for refusal in proof.refusals if refusal.check == "order"]
+    explained = found or any(explains_refusal(p.finding.field, p.finding.kind, p.finding.aspect) for p in placed)
+    if not explained:
+        found += [_refused(matching, refusal, "proof") for refusal in proof.refusals]
+    if proof.level == "different" and not proof.refusals and not explained:
+        found.append(
+            _refused(matching, Refusal(graph=PROGRAM, node_a="", node_b="", check="", message=str(proof)), "proof")
+        )
+    return found
+
+
+def _refused(matching: Matching, refusal: Refusal, field: str) -> Placed:
+    match = next((m for m in matching.graphs if refusal.graph in (m.path_a, m.path_b)), None)
+    a = match.a[refusal.node_a] if match is not None and refusal.node_a in match.a else None
+    b = match.b[refusal.node_b] if match is not None and refusal.node_b in match.b else None
+    finding = Finding(field=field, kind="changed", b=refusal.message, aspect=refusal.check, value_b=refusal)
+    return Placed(refusal.graph, match.path_b if match is not None else None, a, b, finding)
+
+
+def _row(item: Placed, judge: Judge) -> Mismatch:
+    finding, node = item.finding, item.a if item.a is not None else item.b
+    return Mismatch(
+        graph=item.graph,
+        node_a=item.a.name if item.a is not None else None,
+        node_b=item.b.name if item.b is not None else None,
+        target=node.target if node is not None else "",
+        module=_module(item.a) or _module(item.b),
+        source=_source(item.a) or _source(item.b),
+        field=finding.field,
+        kind=finding.kind,
+        severity=judge(finding.field, finding.kind, finding.aspect),
+        cause="inherited" if finding.inherited_from else "root",
+        a=finding.a,
+        b=finding.b,
+        graph_b=item.graph_b,
+        aspect=finding.aspect,
+        where=finding.where,
+        inherited_from=finding.inherited_from,
+        value_a=finding.value_a,
+        value_b=finding.value_b,
+    )
+
+
+def _module(node: Node | None) -> str:
+    return node.module if node is not None else ""
+
+
+def _source(node: Node | None) -> str:
+    return frame_text(user_frame(node.stack_trace)) if node is not None else ""

@@ -1,0 +1,86 @@
+"""Why a node was matched as it was, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from graphlens.diff.alignment import Alignment, GraphAlignment
+from graphlens.diff.rows import Mismatch
+from graphlens.diff.severity import rule_for
+from graphlens.diff.wording import phrase
+from graphlens.errors import DiffError
+from graphlens.program.line import display, node_line
+from graphlens.program.program import Program
+
+
+def explain(a: Program, b: Program, alignment: Alignment, rows: Iterable[Mismatch], node: str | tuple[str, str]) -> str:
+    """Say why a node was matched, how sure that is, what the candidates were and what differs."""
+    path, name = node if isinstance(node, tuple) else _split(node, a, b)
+    for aligned in alignment.graphs:
+        for side, program, own in (("a", a, aligned.path_a), ("b", b, aligned.path_b)):
+            if own == path and name in program.graphs[own]:
+                return "\n".join(map(display, _lines(a, b, aligned, rows, name, side)))
+    for side, program, lone in (("a", a, alignment.only_a), ("b", b, alignment.only_b)):
+        if path in lone and name in program.graphs[path]:
+            return f"{name} lies in graph {display(path)}, which only {side} has"
+    raise DiffError(f"no node {name!r} in graph {path!r} of either program; write 'graph path:name' for nested graphs")
+
+
+def _split(node: str, a: Program, b: Program) -> tuple[str, str]:
+    path, colon, name = node.rpartition(":")
+    if colon and (path in a.graphs or path in b.graphs):
+        return path, name
+    paths = [path for program in (a, b) for path, graph in program.graphs.items() if node in graph]
+    found = list(dict.fromkeys(paths))
+    if len(found) > 1 and "" not in found:
+        raise DiffError(
+            f"{node!r} is in several graphs; write one of {', '.join(repr(f'{path}:{node}') for path in found[:5])}"
+        )
+    return ("", node) if "" in found or not found else (found[0], node)
+
+
+def _lines(
+    a: Program, b: Program, aligned: GraphAlignment, rows: Iterable[Mismatch], name: str, side: str
+) -> Iterator[str]:
+    one, two = a.graphs[aligned.path_a], b.graphs[aligned.path_b]
+    yield f"a  {node_line(one[name])}" if side == "a" else f"b  {node_line(two[name])}"
+    ours: tuple[str, ...] = (name,) if side == "a" else ()
+    theirs: tuple[str, ...] = () if side == "a" else (name,)
+    for pair in aligned.pairs:
+        if getattr(pair, side) == name:
+            ours, theirs = (pair.a,), (pair.b,)
+            other = two[pair.b] if side == "a" else one[pair.a]
+            yield f"{'b' if side == 'a' else 'a'}  {node_line(other)}"
+            yield f"matched: {pair.match}, confidence {pair.confidence:.2f}"
+            yield from (f"  because {witness}" for witness in pair.witnesses)
+    for group in aligned.groups:
+        if name in getattr(group, side):
+            ours, theirs = group.a, group.b
+            yield f"one of a group: [{', '.join(group.a)}] became [{', '.join(group.b)}], {group.match}, confidence {group.confidence:.2f}"
+            yield from (f"  because {witness}" for witness in group.witnesses)
+    for unclear in aligned.ambiguous:
+        if name in getattr(unclear, side):
+            ours, theirs = unclear.a, unclear.b
+            yield f"ambiguous: {unclear.reason}"
+            yield f"  candidates in a: {', '.join(unclear.a[:20])}{' …' if len(unclear.a) > 20 else ''}"
+            yield f"  candidates in b: {', '.join(unclear.b[:20])}{' …' if len(unclear.b) > 20 else ''}"
+    if name in getattr(aligned, f"only_{side}"):
+        yield f"no partner: nothing in {'b' if side == 'a' else 'a'} was found to be this node"
+    yield from _differences(aligned, rows, ours, theirs)
+
+
+def _differences(
+    aligned: GraphAlignment, rows: Iterable[Mismatch], ours: tuple[str, ...], theirs: tuple[str, ...]
+) -> Iterator[str]:
+    found = False
+    for row in rows:
+        here = row.graph == aligned.path_a or row.graph_b == aligned.path_b
+        if here and (row.node_a in ours or (row.node_b is not None and row.node_b in theirs)):
+            found = True
+            rule = rule_for(row.field, row.kind, row.aspect)
+            yield f"{row.severity}: {phrase(row)}"
+            yield f"  {rule.why}" + (f" ({rule.issue})" if rule.issue else "")
+            if row.inherited_from:
+                yield f"  follows from {row.inherited_from}"
+    if not found:
+        yield "no difference"

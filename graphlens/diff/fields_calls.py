@@ -1,0 +1,143 @@
+"""The arguments of two matched calls: bound by the schema, so that keywords and defaults are seen for what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from graphlens.diff.commute import commutes
+from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
+from graphlens.diff.opinfo import MISSING, OpInfo, find
+from graphlens.diff.rows import Finding, shorten
+from graphlens.program.argument import Argument, Seq, argument_text, refs, same_argument
+from graphlens.program.graph import Graph, Node
+from graphlens.program.value import Value
+
+
+class CallComparer:
+    """Compares the arguments of calls within one matched pair of graphs."""
+
+    def __init__(self, arguments: ArgumentComparer) -> None:
+        self.arguments = arguments
+
+    def compare(self, a: Node, b: Node) -> Iterator[Finding]:
+        """Yield what differs between the arguments of two matched nodes; schema defaults and keywords are seen through."""
+        bodies = self._bodies(a, b)
+        if self._commuted(a, b):
+            x, y = a.args[:2], b.args[:2]
+            yield argument_finding(("args", "args[:2]"), "changed", Seq("tuple", x), Seq("tuple", y), "commuted")
+            start = 2
+        else:
+            start = 0
+        common = min(len(a.args), len(b.args))
+        for i in range(start, common):
+            yield from self.arguments.differences(("args", f"args[{i}]"), a.args[i], b.args[i], bodies)
+        if len(a.args) == len(b.args) and not a.kwargs and not b.kwargs:
+            return
+        yield from self._beyond(a, b, common, bodies)
+
+    def _beyond(self, a: Node, b: Node, common: int, bodies: Mapping[str, bool]) -> Iterator[Finding]:
+        """Compare what one side passes by position and the other by keyword, or not at all."""
+        ours = {self._name(a, b, i): (i, a.args[i]) for i in range(common, len(a.args))}
+        theirs = {self._name(b, a, i): (i, b.args[i]) for i in range(common, len(b.args))}
+        info_a, info_b = self._info(a, "a"), self._info(b, "b")
+        for name, (i, value) in ours.items():
+            place = ("args", f"args[{i}]")
+            yield from self._spelled(place, name, value, b.kwargs, info_b, bodies, mine=True)
+        for name, (i, value) in theirs.items():
+            place = ("args", f"args[{i}]")
+            yield from self._spelled(place, name, value, a.kwargs, info_a, bodies, mine=False)
+        for name in {**a.kwargs, **b.kwargs}:
+            place = ("kwargs", f"kwargs[{name!r}]")
+            if name in a.kwargs and name in b.kwargs:
+                yield from self.arguments.differences(place, a.kwargs[name], b.kwargs[name], bodies)
+            elif name in a.kwargs and name not in theirs:
+                yield self._one_sided(place, name, a.kwargs[name], info_b, mine=True)
+            elif name in b.kwargs and name not in ours:
+                yield self._one_sided(place, name, b.kwargs[name], info_a, mine=False)
+
+    def _spelled(
+        self,
+        place: Place,
+        name: str,
+        value: Argument,
+        keywords: Mapping[str, Argument],
+        info: OpInfo | None,
+        bodies: Mapping[str, bool],
+        *,
+        mine: bool,
+    ) -> Iterator[Finding]:
+        """Compare an argument given by position on one side with the keyword of the other."""
+        if name not in keywords:
+            yield self._one_sided(place, name, value, info, mine=mine)
+            return
+        one, two = (value, keywords[name]) if mine else (keywords[name], value)
+        found = list(self.arguments.differences(place, one, two, bodies))
+        yield from found or [argument_finding(place, "changed", one, two, "keyword")]
+
+    def _one_sided(self, place: Place, name: str, value: Argument, info: OpInfo | None, *, mine: bool) -> Finding:
+        index = info.index.get(name) if info else None
+        default = info.parameters[index].default if info and index is not None else MISSING
+        unwritten = default is not MISSING and same_argument(_as_list(value), _as_list(default))  # type: ignore[arg-type]
+        source = next(
+            (name for name in refs(value) if self.arguments.match.without_partner(name, side="a" if mine else "b")), ""
+        )
+        return Finding(
+            field=place[0],
+            kind="lost" if mine else "added",
+            a=shorten(argument_text(value)) if mine else "",
+            b="" if mine else shorten(argument_text(value)),
+            aspect="default" if unwritten else "length",
+            where=place[1],
+            value_a=value if mine else None,
+            value_b=None if mine else value,
+            inherited_from=source,
+        )
+
+    def _name(self, node: Node, other: Node, index: int) -> str:
+        """Return the schema's name of a positional argument, else a name that no keyword has."""
+        for names in (node.arg_names, other.arg_names if node.target == other.target else ()):
+            if index < len(names):
+                return names[index]
+        info = find(node.target, self.arguments.matching.a.schemas) or find(
+            node.target, self.arguments.matching.b.schemas
+        )
+        if info is not None and index < len(info.parameters):
+            return info.parameters[index].name
+        return f"\0{index}"
+
+    def _info(self, node: Node, side: str) -> OpInfo | None:
+        if node.op != "call_function":
+            return None
+        return find(node.target, (self.arguments.matching.a if side == "a" else self.arguments.matching.b).schemas)
+
+    def _bodies(self, a: Node, b: Node) -> Mapping[str, bool]:
+        """Say of each place that holds a nested graph on both sides whether the two were matched to each other."""
+        if not a.subgraphs or not b.subgraphs:
+            return {}
+        theirs = {sub.where: sub for sub in b.subgraphs}
+        return {
+            sub.where: self.arguments.matching.same_body(
+                self.arguments.match, (a, sub.role), (b, theirs[sub.where].role)
+            )
+            for sub in a.subgraphs
+            if sub.where in theirs
+        }
+
+    def _commuted(self, a: Node, b: Node) -> bool:
+        """Whether the first two operands agree only crosswise, and may."""
+        if a.target != b.target or a.op != "call_function" or len(a.args) < 2 or len(b.args) < 2:
+            return False
+        x, y, u, v = a.args[0], a.args[1], b.args[0], b.args[1]
+        if (self.arguments.same_leaf(x, u) and self.arguments.same_leaf(y, v)) or not (
+            self.arguments.same_leaf(x, v) and self.arguments.same_leaf(y, u)
+        ):
+            return False
+        return commutes(a, _values(self.arguments.match.a)) and commutes(b, _values(self.arguments.match.b))
+
+
+def _values(graph: Graph) -> Callable[[str], Value | None]:
+    return lambda name: graph[name].value if name in graph else None
+
+
+def _as_list(argument: Argument) -> Argument:
+    return Seq("list", argument.items) if isinstance(argument, Seq) else argument

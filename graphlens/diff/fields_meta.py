@@ -1,0 +1,217 @@
+"""The metadata of two matched nodes, key by key, without what depends on the process that wrote it.
+
+Never compared: the `graph_id` of `from_node` entries (addresses), module keys that are addresses, absolute `seq_nr`s
+(counters of the process; their order is compared).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from itertools import zip_longest
+from typing import Any
+
+from graphlens.diff.renaming import Renaming
+from graphlens.diff.rows import Finding, Kind, shorten
+from graphlens.diff.settings import StackTraces
+from graphlens.diff.values import compare_values
+from graphlens.program.argument import Const, Map, Opaque, Ref, Seq, Slice, argument_text, children, same_literal
+from graphlens.program.frames import frame_text, user_frame
+from graphlens.program.graph import ModuleCall, Node, Provenance
+from graphlens.program.value import ConstValue, ContainerValue, OpaqueValue, SymValue, TensorValue, value_text
+
+_ADDRESS = re.compile(r"^\d{9,}(?=$|@)")
+_VALUES = (TensorValue, SymValue, ConstValue, ContainerValue, OpaqueValue)
+
+
+class MetaComparer:
+    """Compares metadata under the renaming and the tolerances of one diff."""
+
+    def __init__(self, renaming: Renaming, stack_trace: StackTraces) -> None:
+        self.renaming = renaming
+        self.stack_trace = stack_trace
+        self._traces: dict[tuple[str, str], bool] = {}
+
+    def compare(self, a: Mapping[str, Any], b: Mapping[str, Any], *, only_lost: bool = False) -> Iterator[Finding]:
+        """Yield what differs between two nodes' metadata; with `only_lost` nothing that `b` has more."""
+        if a is b:
+            return
+        for key in a if a.keys() == b.keys() else {**a, **b}:
+            left, right = a.get(key), b.get(key)
+            if left is right or key == "seq_nr":
+                continue
+            if _empty(left) or _empty(right):
+                if not (_empty(left) and _empty(right)) and not (only_lost and _empty(left)):
+                    yield _finding(key, "added" if _empty(left) else "lost", left, right)
+                continue
+            aspect = self._difference(key, left, right)
+            if aspect is not None:
+                yield _finding(key, "changed", left, right, aspect)
+
+    def _difference(self, key: str, a: Any, b: Any) -> str | None:
+        """Say in which aspect two values of a key differ (``""``: nothing special); `None` if they do not."""
+        if key == "stack_trace" and isinstance(a, str) and isinstance(b, str):
+            return None if self._same_trace(a, b) else ""
+        if key == "nn_module_stack" and _all(a, ModuleCall) and _all(b, ModuleCall):
+            return _module_stacks(a, b)
+        if key == "from_node" and _all(a, Provenance) and _all(b, Provenance):
+            return None if same_provenance(a, b) else ""
+        if isinstance(a, _VALUES) and isinstance(b, _VALUES):
+            return None if next(iter(compare_values(a, b, self.renaming)), None) is None else ""
+        return None if self._same(a, b) else ""
+
+    def _same_trace(self, a: str, b: str) -> bool:
+        if a == b:
+            return True
+        known = self._traces.get((a, b))
+        if known is None:
+            known = self._traces[a, b] = self.stack_trace.same(a, b)
+        return known
+
+    def _same(self, a: Any, b: Any) -> bool:
+        """Compare plain data exactly: types, signs of zeros, order in sequences; dict items in any order."""
+        stack = [(a, b)]
+        while stack:
+            left, right = stack.pop()
+            if left is right:
+                continue
+            if type(left) is not type(right):
+                return False
+            if isinstance(left, Seq | Slice):
+                if isinstance(left, Seq) and left.kind != right.kind:
+                    return False
+                if len(children(left)) != len(children(right)):
+                    return False
+                stack.extend(zip(children(left), children(right), strict=True))
+            elif isinstance(left, Map):
+                ours = {argument_text(key): value for key, value in left.items}
+                theirs = {argument_text(key): value for key, value in right.items}
+                if ours.keys() != theirs.keys():
+                    return False
+                stack.extend((ours[key], theirs[key]) for key in ours)
+            elif isinstance(left, tuple):
+                if len(left) != len(right):
+                    return False
+                stack.extend(zip(left, right, strict=True))
+            elif isinstance(left, Const):
+                if not (
+                    left == right or (left.kind == right.kind == "sym" and self.renaming.same(left.text, right.text))
+                ):
+                    return False
+            elif isinstance(left, Ref | Opaque | ModuleCall) or not isinstance(
+                left, bool | int | float | complex | str
+            ):
+                if left != right:
+                    return False
+            elif not same_literal(left, right):
+                return False
+        return True
+
+
+def _empty(value: Any) -> bool:
+    """Whether a value says no more than its absence: the serializer drops and invents these."""
+    if value is None or value in ("", ()):
+        return True
+    return isinstance(value, Seq | Map) and not value.items
+
+
+def _all(value: Any, kind: type) -> bool:
+    return isinstance(value, tuple) and all(type(item) is kind for item in value)
+
+
+@lru_cache(maxsize=16384)
+def _module_stacks(a: tuple[ModuleCall, ...], b: tuple[ModuleCall, ...]) -> str | None:
+    if a == b:
+        return None
+    if [(call.call, call.type) for call in a] != [(call.call, call.type) for call in b]:
+        return ""
+    return None if [_steady(call.key) for call in a] == [_steady(call.key) for call in b] else "key"
+
+
+def _steady(key: str) -> str:
+    """Write a module key without the address that strict export of torch before 2.10 puts there."""
+    return _ADDRESS.sub("", key)
+
+
+def same_provenance(a: tuple[Provenance, ...], b: tuple[Provenance, ...]) -> bool:
+    """Compare two `from_node` chains without their `graph_id`s."""
+    stack = [(a, b)]
+    while stack:
+        left, right = stack.pop()
+        if len(left) != len(right):
+            return False
+        for x, y in zip(left, right, strict=True):
+            if x is y:
+                continue
+            if (x.name, x.target, x.pass_name, x.action) != (y.name, y.target, y.pass_name, y.action):
+                return False
+            stack.append((x.from_node, y.from_node))
+    return True
+
+
+def compare_seq_nr(pairs: list[tuple[Node, Node]]) -> Iterator[tuple[Node, Node, Finding]]:
+    """Yield the pairs whose autograd sequence numbers are not in the same order; absolute numbers are never compared."""
+    ours, theirs = (_ranks([pair[side].meta.get("seq_nr") for pair in pairs]) for side in (0, 1))
+    for a, b in pairs:
+        left, right = a.meta.get("seq_nr"), b.meta.get("seq_nr")
+        if left is None and right is None:
+            continue
+        if left is None or right is None:
+            yield a, b, _finding("seq_nr", "added" if left is None else "lost", left, right)
+        elif ours.get(left) != theirs.get(right):
+            yield a, b, _finding("seq_nr", "changed", left, right)
+
+
+def _ranks(numbers: list[Any]) -> dict[Any, int]:
+    return {number: i for i, number in enumerate(sorted({n for n in numbers if type(n) is int}))}
+
+
+def _finding(key: str, kind: Kind, a: Any, b: Any, aspect: str = "") -> Finding:
+    texts = meta_text(key, a), meta_text(key, b)
+    if texts[0] == texts[1] and isinstance(a, str) and isinstance(b, str):
+        texts = _first_difference(a, b)
+    return Finding(field=key, kind=kind, a=texts[0], b=texts[1], aspect=aspect, value_a=a, value_b=b)
+
+
+def _first_difference(a: str, b: str) -> tuple[str, str]:
+    """Write the first lines in which two texts differ, where their short forms are the same."""
+    pairs = zip_longest(a.splitlines(), b.splitlines(), fillvalue="")
+    ours, theirs = next(((x, y) for x, y in pairs if x != y), (a, b))
+    return shorten(ours.strip()), shorten(theirs.strip())
+
+
+_TEXTS: Mapping[str, Callable[[Any], str]] = {
+    "stack_trace": lambda trace: frame_text(user_frame(trace)) or shorten(trace.strip().replace("\n", " ⏎ ")),
+    "nn_module_stack": lambda stack: " › ".join(f"{call.call} ({call.type})" for call in stack),
+    "source_fn_stack": lambda stack: " › ".join(f"{name}: {target}" for name, target in stack),
+    "from_node": lambda chain: " › ".join(_provenance_text(entry) for entry in chain),
+}
+
+
+def _provenance_text(entry: Provenance) -> str:
+    names: list[str] = []
+    found: Provenance | None = entry
+    while found is not None and len(names) < 8:
+        names.append(f"{found.name} ({found.pass_name})" if found.pass_name else found.name)
+        found = found.from_node[0] if found.from_node else None
+    return " < ".join(names)
+
+
+def meta_text(key: str, value: Any) -> str:
+    """Write a metadata value in short; ``""`` where there is none."""
+    if value is None:
+        return ""
+    try:
+        text = _TEXTS[key](value)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        text = _plain_text(value)
+    return shorten(text)
+
+
+def _plain_text(value: Any) -> str:
+    if isinstance(value, _VALUES):
+        return value_text(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(str, value))})"
+    return argument_text(value)

@@ -1,0 +1,188 @@
+"""What differs between two programs outside their graphs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from graphlens.diff.fields_signature import compare_signatures, input_pairs
+from graphlens.diff.fields_weights import compare_stored, pair_stored
+from graphlens.diff.matching import Agreement, GraphMatch, Matching
+from graphlens.diff.renaming import Renaming
+from graphlens.diff.rows import Finding, shorten
+from graphlens.diff.settings import WeightsMode
+from graphlens.program.expr import rename_symbols
+from graphlens.program.parts import ModuleSignature, Range
+from graphlens.program.program import Program
+
+_COMPLETE = ("archive", "exported_program")
+
+
+def compare_programs(matching: Matching, mode: WeightsMode) -> Iterator[Finding]:
+    """Yield the differences of the program level.
+
+    A bare graph module has no signature, ranges or versions: against an exported program these are unknown, not lost.
+    """
+    a, b = matching.a, matching.b
+    both_complete = _recorded(a) == _recorded(b)
+    if both_complete:
+        yield from compare_signatures((a.inputs, a.outputs), (b.inputs, b.outputs), matching.root)
+        yield from _ranges(a, b, matching.renaming)
+        yield from _texts(a, b)
+    yield from compare_stored(
+        pair_stored(a.stored, b.stored, _renamed(a, b, matching.root)),
+        matching.renaming,
+        mode,
+        both_complete=both_complete,
+    )
+    if both_complete:
+        yield from _module_calls(a, b, matching.root)
+        yield from _guards(a, b, matching.renaming)
+        yield from _versions(a, b)
+
+
+def _recorded(program: Program) -> bool:
+    """Whether the source has a program level at all."""
+    return program.origin.kind in _COMPLETE or bool(program.inputs or program.outputs or program.in_spec)
+
+
+def _renamed(a: Program, b: Program, root: GraphMatch) -> dict[str, str]:
+    """Names of state on both sides, from the placeholders that were matched to each other."""
+    found = {}
+    for i, j in input_pairs(a.inputs, b.inputs, root):
+        if i is not None and j is not None:
+            ours, theirs = a.inputs[i].target, b.inputs[j].target
+            if ours is not None and theirs is not None:
+                found[ours] = theirs
+    return found
+
+
+def _ranges(a: Program, b: Program, renaming: Renaming) -> Iterator[Finding]:
+    theirs = dict(b.ranges)
+    for expr, ours in a.ranges.items():
+        other = theirs.pop(rename_symbols(expr, renaming.forward), None)
+        yield from _range(expr, ours, other)
+    for expr, range_b in theirs.items():
+        yield from _range(expr, None, range_b)
+
+
+def _range(expr: str, a: Range | None, b: Range | None) -> Iterator[Finding]:
+    if a == b or (a or Range()) == (b or Range()):
+        return
+    aspect = "" if a is None or b is None else _direction(a, b)
+    yield Finding(
+        field=f"range_constraints[{expr}]",
+        kind="added" if a is None else "lost" if b is None else "changed",
+        a="" if a is None else str(a),
+        b="" if b is None else f"{b} ({aspect})" if aspect else str(b),
+        aspect=aspect,
+        value_a=a,
+        value_b=b,
+    )
+
+
+def _direction(a: Range, b: Range) -> str:
+    below = _bound(b.lower, -1) - _bound(a.lower, -1) if a.lower != b.lower else 0
+    above = _bound(b.upper, 1) - _bound(a.upper, 1) if a.upper != b.upper else 0
+    if below <= 0 <= above:
+        return "widened"
+    return "narrowed" if above <= 0 <= below else "shifted"
+
+
+def _bound(value: float | None, sign: int) -> float:
+    return sign * float("inf") if value is None else value
+
+
+def _texts(a: Program, b: Program) -> Iterator[Finding]:
+    for field, ours, theirs in (
+        ("pytree.in", a.in_spec, b.in_spec),
+        ("pytree.out", a.out_spec, b.out_spec),
+        ("example_inputs", a.example_inputs, b.example_inputs),
+    ):
+        if ours != theirs:
+            yield Finding(
+                field=field,
+                kind="added" if ours is None else "lost" if theirs is None else "changed",
+                a=shorten(ours or ""),
+                b=shorten(theirs or ""),
+                value_a=ours,
+                value_b=theirs,
+            )
+
+
+def _module_calls(a: Program, b: Program, root: GraphMatch) -> Iterator[Finding]:
+    theirs: dict[str, list[ModuleSignature]] = {}
+    for entry in b.module_calls:
+        theirs.setdefault(entry.fqn, []).append(entry)
+    for entry in a.module_calls:
+        others = theirs.get(entry.fqn)
+        if not others:
+            yield _call(entry, None)
+        else:
+            yield from _calls(entry, others.pop(0), root)
+    for left in theirs.values():
+        yield from (_call(None, entry) for entry in left)
+
+
+def _call(a: ModuleSignature | None, b: ModuleSignature | None) -> Finding:
+    entry = a or b
+    assert entry is not None
+    return Finding(
+        field=f"module_call_graph[{entry.fqn}]",
+        kind="lost" if b is None else "added",
+        a=_call_text(a),
+        b=_call_text(b),
+        value_a=a,
+        value_b=b,
+    )
+
+
+def _call_text(entry: ModuleSignature | None) -> str:
+    return "" if entry is None else shorten(f"({', '.join(entry.inputs)}) -> ({', '.join(entry.outputs)})")
+
+
+def _calls(a: ModuleSignature, b: ModuleSignature, root: GraphMatch) -> Iterator[Finding]:
+    for what in ("inputs", "outputs", "in_spec", "out_spec", "forward_arg_names"):
+        ours, theirs = getattr(a, what), getattr(b, what)
+        if ours == theirs or (what in ("inputs", "outputs") and _same_names(ours, theirs, root)):
+            continue
+        yield Finding(
+            field=f"module_call_graph[{a.fqn}]",
+            kind="lost" if theirs is None else "added" if ours is None else "changed",
+            a=shorten(f"{what} {ours}") if ours is not None else "",
+            b=shorten(f"{what} {theirs}") if theirs is not None else "",
+            aspect=what,
+            where=what,
+            value_a=ours,
+            value_b=theirs,
+        )
+
+
+def _same_names(a: tuple[str, ...], b: tuple[str, ...], root: GraphMatch) -> bool:
+    if len(a) != len(b):
+        return False
+    return all(root.refer(x, y)[0] is Agreement.SAME or (x == y and x not in root.a) for x, y in zip(a, b, strict=True))
+
+
+def _guards(a: Program, b: Program, renaming: Renaming) -> Iterator[Finding]:
+    ours = Counter({rename_symbols(guard, renaming.forward): 1 for guard in a.guards})
+    theirs = Counter({rename_symbols(guard, {}): 1 for guard in b.guards})
+    for guard in sorted(ours - theirs):
+        yield Finding(field="guards", kind="lost", a=shorten(guard), value_a=guard)
+    for guard in sorted(theirs - ours):
+        yield Finding(field="guards", kind="added", b=shorten(guard), value_b=guard)
+
+
+def _versions(a: Program, b: Program) -> Iterator[Finding]:
+    ours, theirs = a.versions, b.versions
+    for field, left, right in (
+        ("verifier", ", ".join(ours.verifiers), ", ".join(theirs.verifiers)),
+        ("schema_version", ours.schema or "", theirs.schema or ""),
+        ("opset_version", _opset(ours.opset), _opset(theirs.opset)),
+    ):
+        if left and right and left != right:
+            yield Finding(field=field, kind="changed", a=left, b=right, value_a=left, value_b=right)
+
+
+def _opset(opset: object) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(dict(opset).items()))  # type: ignore[call-overload]

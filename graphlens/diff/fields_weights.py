@@ -1,0 +1,147 @@
+"""Weights and constants: their elements, how they are held, and which of them share storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from graphlens.diff.renaming import Renaming
+from graphlens.diff.rows import Finding, Kind, shorten
+from graphlens.diff.settings import WeightsMode
+from graphlens.diff.values import compare_tensors
+from graphlens.diff.weights import stored_equal
+from graphlens.program.parts import StoredTensor
+from graphlens.program.value import SHORT_DTYPES, shape_text
+
+_CONSTANTS = ("constant", "constant_tensor", "custom_obj")
+_ELEMENTS = ("shape", "dtype")
+
+Pairs = Sequence[tuple[StoredTensor | None, StoredTensor | None]]
+
+
+def pair_stored(
+    a: Sequence[StoredTensor], b: Sequence[StoredTensor], renamed: Mapping[str, str]
+) -> list[tuple[StoredTensor | None, StoredTensor | None]]:
+    """Pair stored tensors by the names that the signatures' match gives, else by their own names."""
+    at_b = {tensor.fqn: tensor for tensor in b}
+    at_a = {tensor.fqn for tensor in a}
+    pairs: list[tuple[StoredTensor | None, StoredTensor | None]] = []
+    taken: set[str] = set()
+    for tensor in a:
+        name = renamed.get(tensor.fqn, tensor.fqn)
+        if name not in at_b or name in taken or (name in at_a and name != tensor.fqn and tensor.fqn in at_b):
+            name = tensor.fqn
+        partner = at_b.get(name) if name not in taken else None
+        if partner is not None:
+            taken.add(name)
+        pairs.append((tensor, partner))
+    return pairs + [(None, tensor) for tensor in b if tensor.fqn not in taken]
+
+
+def compare_stored(pairs: Pairs, renaming: Renaming, mode: WeightsMode, *, both_complete: bool) -> Iterator[Finding]:
+    """Yield what differs between the stored tensors of two programs.
+
+    Parameters
+    ----------
+    pairs
+        From `pair_stored`.
+    renaming
+        The renaming of symbols (sizes of stored tensors are numbers, but nothing stops a file from saying otherwise).
+    mode
+        ``"digest"`` or ``"exact"``, see `stored_equal`; ``"ignore"`` compares no elements.
+    both_complete
+        Whether both programs list all they hold, so that one that is missing is missing.
+    """
+    for a, b in pairs:
+        if a is not None and b is not None:
+            yield from _both(a, b, renaming, mode)
+        elif both_complete:
+            tensor = a or b
+            assert tensor is not None
+            yield Finding(
+                field=_field(tensor),
+                kind="lost" if b is None else "added",
+                a=stored_text(a),
+                b=stored_text(b),
+                value_a=a,
+                value_b=b,
+            )
+    yield from _aliasing(pairs)
+
+
+def _field(tensor: StoredTensor) -> str:
+    return f"{'constants' if tensor.kind in _CONSTANTS else 'weights'}[{tensor.fqn}]"
+
+
+def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMode) -> Iterator[Finding]:
+    field = _field(a)
+    if a.fqn != b.fqn:
+        yield Finding(field=field, kind="renamed", a=a.fqn, b=b.fqn, value_a=a.fqn, value_b=b.fqn)
+    if a.kind != b.kind:
+        yield Finding(field=field, kind="changed", a=a.kind, b=b.kind, aspect="kind", value_a=a.kind, value_b=b.kind)
+    described = list(compare_tensors(_filled(a), _filled(b), renaming, field=""))
+    for finding in described:
+        yield Finding(
+            field=field,
+            kind=finding.kind,
+            a=f"{finding.field} {finding.a}".rstrip() if finding.a else "",
+            b=f"{finding.field} {finding.b}".rstrip() if finding.b else "",
+            aspect="value" if finding.field in _ELEMENTS else finding.field,
+            where=finding.field,
+            value_a=finding.value_a,
+            value_b=finding.value_b,
+        )
+    if mode != "ignore" and not any(finding.field in _ELEMENTS for finding in described):
+        equality = stored_equal(a, b, mode)
+        if equality.state == "different":
+            yield Finding(
+                field=field,
+                kind="changed",
+                a=stored_text(a),
+                b=f"{stored_text(b)}, {equality.why}",
+                aspect="value",
+                where="value",
+                value_a=a,
+                value_b=b,
+            )
+
+
+def _filled(tensor: StoredTensor) -> StoredTensor:
+    """Take what a source does not record about a parameter as parameters usually are."""
+    if tensor.kind != "parameter" or (tensor.requires_grad is not None and tensor.type is not None):
+        return tensor
+    return replace(
+        tensor,
+        requires_grad=True if tensor.requires_grad is None else tensor.requires_grad,
+        type=tensor.type or "Parameter",
+    )
+
+
+def _aliasing(pairs: Pairs) -> Iterator[Finding]:
+    """Yield tensors that share storage with another one on one side only, up to the names of storages."""
+    first_a: dict[str, str] = {}
+    first_b: dict[str, str] = {}
+    both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    for a, b in sorted(both, key=lambda pair: sorted((pair[0].fqn, pair[1].fqn))):
+        root_a = a.fqn if a.storage is None else first_a.setdefault(a.storage, a.fqn)
+        root_b = a.fqn if b.storage is None else first_b.setdefault(b.storage, a.fqn)
+        if root_a == root_b:
+            continue
+        kind: Kind = "lost" if b.storage is None else "added" if a.storage is None else "changed"
+        texts = [
+            "" if number is None else "its own storage" if root == a.fqn else f"shares storage with {root}"
+            for root, number in ((root_a, a.storage), (root_b, b.storage))
+        ]
+        yield Finding(
+            field=f"aliasing[{a.fqn}]", kind=kind, a=texts[0], b=texts[1], value_a=a.storage, value_b=b.storage
+        )
+
+
+def stored_text(tensor: StoredTensor | None) -> str:
+    """Write a stored tensor as ``f32[4, 8] parameter``; ``""`` for none."""
+    if tensor is None:
+        return ""
+    dtype = SHORT_DTYPES.get(tensor.dtype or "", tensor.dtype or tensor.type or "?")
+    shape = shape_text(tensor.shape) if tensor.shape is not None else ""
+    return shorten(f"{dtype}{shape} {tensor.kind}")

@@ -1,0 +1,126 @@
+"""An alignment as a lookup: what one node of `a` is in `b`, and why two references agree or do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from graphlens.diff.alignment import Alignment, Ambiguous, GraphAlignment, Group
+from graphlens.diff.renaming import Renaming
+from graphlens.program.graph import Graph, Node
+from graphlens.program.program import Program, child_path
+
+
+class Agreement(Enum):
+    """How two references compare: they name the same thing, something else, or something that has no partner."""
+
+    SAME = "same"
+    REWIRED = "rewired"
+    INHERITED = "inherited"
+
+
+@dataclass(frozen=True)
+class GraphMatch:
+    """One matched pair of graphs with its nodes by name."""
+
+    alignment: GraphAlignment
+    a: Graph
+    b: Graph
+
+    @property
+    def path_a(self) -> str:
+        """Graph path in `a`."""
+        return self.alignment.path_a
+
+    @property
+    def path_b(self) -> str:
+        """Graph path in `b`."""
+        return self.alignment.path_b
+
+    @cached_property
+    def forward(self) -> Mapping[str, str]:
+        """Name in `b` of each node of `a` that has exactly one partner."""
+        return {pair.a: pair.b for pair in self.alignment.pairs}
+
+    @cached_property
+    def backward(self) -> Mapping[str, str]:
+        """Name in `a` of each node of `b` that has exactly one partner."""
+        return {pair.b: pair.a for pair in self.alignment.pairs}
+
+    @property
+    def _bundles(self) -> tuple[Group | Ambiguous, ...]:
+        return (*self.alignment.groups, *self.alignment.ambiguous)
+
+    @cached_property
+    def _bundle_a(self) -> Mapping[str, int]:
+        return {name: i for i, bundle in enumerate(self._bundles) for name in bundle.a}
+
+    @cached_property
+    def _bundle_b(self) -> Mapping[str, int]:
+        return {name: i for i, bundle in enumerate(self._bundles) for name in bundle.b}
+
+    def refer(self, a: str, b: str) -> tuple[Agreement, str]:
+        """Compare a reference of each side.
+
+        Returns
+        -------
+        tuple
+            The agreement, and for ``INHERITED`` the node whose lack of a partner explains the difference.
+        """
+        if self.forward.get(a) == b:
+            return Agreement.SAME, ""
+        bundle = self._bundle_a.get(a)
+        if bundle is not None and bundle == self._bundle_b.get(b):
+            return Agreement.SAME, ""
+        for name, partners in ((a, self.forward), (b, self.backward)):
+            if name not in partners:
+                return Agreement.INHERITED, name
+        return Agreement.REWIRED, ""
+
+    def without_partner(self, name: str, *, side: str) -> bool:
+        """Whether a node has no single partner."""
+        return name not in (self.forward if side == "a" else self.backward)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Two programs and their alignment, ready to be asked."""
+
+    a: Program
+    b: Program
+    alignment: Alignment
+    renaming: Renaming
+
+    @classmethod
+    def of(cls, a: Program, b: Program, alignment: Alignment) -> Matching:
+        """Prepare the lookups."""
+        return cls(a, b, alignment, Renaming(alignment.symbols))
+
+    @cached_property
+    def graphs(self) -> tuple[GraphMatch, ...]:
+        """The matched graphs; a body that several callers share appears once for each pair of bodies."""
+        seen: set[tuple[int, int]] = set()
+        found = []
+        for aligned in self.alignment.graphs:
+            one, two = self.a.graphs[aligned.path_a], self.b.graphs[aligned.path_b]
+            if (id(one), id(two)) not in seen:
+                seen.add((id(one), id(two)))
+                found.append(GraphMatch(aligned, one, two))
+        return tuple(found)
+
+    @cached_property
+    def root(self) -> GraphMatch:
+        """The pair of root graphs."""
+        return next(match for match in self.graphs if match.path_a == "" and match.path_b == "")
+
+    @cached_property
+    def _bodies(self) -> frozenset[tuple[int, int]]:
+        return frozenset((id(match.a), id(match.b)) for match in self.graphs)
+
+    def same_body(self, match: GraphMatch, a: tuple[Node, str], b: tuple[Node, str]) -> bool:
+        """Whether the nested graph that one node holds in a role was matched to the one that another holds."""
+        one = self.a.graphs.get(child_path(match.path_a, a[0].name, a[1]))
+        two = self.b.graphs.get(child_path(match.path_b, b[0].name, b[1]))
+        return one is not None and two is not None and (id(one), id(two)) in self._bodies

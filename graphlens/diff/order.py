@@ -1,0 +1,108 @@
+"""Which nodes stand in another order, and which values share storage on one side only."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import pairwise
+
+from graphlens.diff.matching import GraphMatch
+from graphlens.diff.rows import Finding, Kind
+from graphlens.program.graph import Graph
+from graphlens.program.value import TensorValue, Value, value_leaves
+
+
+def moved_pairs(match: GraphMatch) -> list[tuple[str, str]]:
+    """Return the pairs outside a longest run of pairs that both sides have in the same order.
+
+    The run is found by patience sorting, O(n log n), and from the side whose names come first, so that exchanging the
+    two programs gives the same pairs.
+    """
+    ranks_b = match.b.index
+    pairs = sorted(((match.a.index[a], ranks_b[b], a, b) for a, b in match.forward.items()))
+    if all(x[1] < y[1] for x, y in pairwise(pairs)):
+        return []
+    names_b = [b for _, _, _, b in sorted(pairs, key=lambda pair: pair[1])]
+    swap = names_b < [a for _, _, a, _ in pairs]
+    if swap:
+        pairs.sort(key=lambda pair: pair[1])
+    kept = _longest_increasing([pair[0] if swap else pair[1] for pair in pairs])
+    moved = [pair for i, pair in enumerate(pairs) if i not in kept]
+    return [(a, b) for _, _, a, b in sorted(moved)]
+
+
+def _longest_increasing(numbers: list[int]) -> set[int]:
+    """Positions of a longest increasing subsequence."""
+    tails: list[int] = []
+    at: list[int] = []
+    before: list[int] = []
+    for i, number in enumerate(numbers):
+        place = bisect_left(tails, number)
+        before.append(at[place - 1] if place else -1)
+        if place == len(tails):
+            tails.append(number)
+            at.append(i)
+        else:
+            tails[place] = number
+            at[place] = i
+    kept: set[int] = set()
+    last = at[-1] if at else -1
+    while last >= 0:
+        kept.add(last)
+        last = before[last]
+    return kept
+
+
+def order_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
+    """Yield `(node of a, node of b, finding)` for every node that moved among its matched neighbours."""
+    for a, b in moved_pairs(match):
+        one, two = match.a.index[a], match.b.index[b]
+        yield a, b, Finding(field="order", kind="moved", a=f"#{one}", b=f"#{two}", value_a=one, value_b=two)
+
+
+Place = tuple[str, str, str]
+"""A matched pair of nodes, and the place of a tensor in their values."""
+
+
+def storage_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
+    """Yield the values that share their storage with another value on one side and not, or with another, on the other.
+
+    Storage numbers are compared up to renumbering: what counts is the first value (in both orders) of each storage.
+    """
+    ours, theirs = _storages(match.a), _storages(match.b)
+    ranks_a, ranks_b = match.a.index, match.b.index
+    first_a: dict[int, Place] = {}
+    first_b: dict[int, Place] = {}
+    for a, b in sorted(match.forward.items(), key=lambda pair: sorted((ranks_a[pair[0]], ranks_b[pair[1]]))):
+        left, right = ours.get(a), theirs.get(b)
+        if left is None or right is None:
+            continue
+        for where in left:
+            if where not in right:
+                continue
+            own, one, two = (a, b, where), left[where], right[where]
+            root_a = own if one is None else first_a.setdefault(one, own)
+            root_b = own if two is None else first_b.setdefault(two, own)
+            if root_a != root_b:
+                yield a, b, _sharing(own, root_a, root_b, one, two)
+
+
+def _sharing(own: Place, root_a: Place, root_b: Place, left: int | None, right: int | None) -> Finding:
+    kind: Kind = "lost" if right is None else "added" if left is None else "changed"
+    texts = [
+        "" if number is None else "its own" if root == own else f"of {root[side]}{root[2]}"
+        for side, (root, number) in enumerate(((root_a, left), (root_b, right)))
+    ]
+    return Finding(field="val.storage", kind=kind, a=texts[0], b=texts[1], where=own[2], value_a=left, value_b=right)
+
+
+def _storages(graph: Graph) -> dict[str, dict[str, int | None]]:
+    """Storage number of each tensor in each node's value, by node and place; `None` is unknown."""
+    found: dict[str, dict[str, int | None]] = {}
+    for node in graph.nodes:
+        value: Value | None = node.value
+        if type(value) is TensorValue:
+            found[node.name] = {"": value.storage}
+        elif value is not None:
+            found[node.name] = {w: v.storage for w, v in value_leaves(value) if isinstance(v, TensorValue)}
+    return found

@@ -1,0 +1,198 @@
+"""A diff as JSON and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from graphlens.diff.identity import program_identity
+from graphlens.diff.proof import Proof, Refusal
+from graphlens.diff.quality import Quality
+from graphlens.diff.rows import MISMATCH_COLUMNS, Mismatch, NodeRow, Pattern
+from graphlens.diff.settings import Settings, StackTraces
+from graphlens.errors import DiffError
+from graphlens.files import write_file
+from graphlens.program.frozen import freeze
+
+if TYPE_CHECKING:
+    from graphlens.diff.diff import Diff
+    from graphlens.program.program import Program
+
+FORMAT = "graphlens.diff"
+VERSION = 1
+_BESIDE = ("graph_b", "aspect", "where", "inherited_from", "value_a", "value_b")
+
+
+def plain(value: Any) -> Any:
+    """Turn structured values into JSON-ready data: structs with their type, complex and non-finite numbers as text."""
+    done: list[Any] = []
+    stack: list[tuple[Any, Any]] = [(value, done.append)]
+    while stack:
+        item, put = stack.pop()
+        if item is None or isinstance(item, bool | int | str):
+            put(item)
+        elif isinstance(item, float):
+            put(item if math.isfinite(item) else {"float": repr(item)})
+        elif isinstance(item, complex):
+            put({"complex": repr(item)})
+        elif isinstance(item, Struct):
+            mapping: dict[str, Any] = {"type": type(item).__name__}
+            put(mapping)
+            names = [name for name in item.__struct_fields__ if name != "content"]
+            stack.extend((getattr(item, name), _setter(mapping, name)) for name in reversed(names))
+        elif isinstance(item, Mapping):
+            mapping = {}
+            put(mapping)
+            stack.extend((inner, _setter(mapping, str(key))) for key, inner in reversed(list(item.items())))
+        elif isinstance(item, tuple | list | frozenset | set):
+            inner_list: list[Any] = []
+            put(inner_list)
+            ordered = item if isinstance(item, tuple | list) else sorted(item, key=repr)
+            stack.extend((inner, inner_list.append) for inner in reversed(ordered))
+        else:
+            put(str(item))
+    return done[0]
+
+
+def _setter(mapping: dict[str, Any], key: str) -> Any:
+    def put(value: Any) -> None:
+        mapping[key] = value
+
+    return put
+
+
+def to_dict(diff: Diff) -> dict[str, Any]:
+    """Return the whole diff as JSON-ready data; the columns of each table by their names."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "verdict": diff.verdict,
+        "ok": diff.ok,
+        "worst": diff.worst,
+        "settings": _settings(diff.settings),
+        "ignored": diff.ignored,
+        "a": diff.stored.get("a") or program_identity(diff.a),
+        "b": diff.stored.get("b") or program_identity(diff.b),
+        "proof": diff.proof.to_dict(),
+        "quality": diff.quality.to_dict(),
+        "mismatches": [
+            {name: plain(getattr(row, name)) for name in (*MISMATCH_COLUMNS, *_BESIDE)} for row in diff.rows
+        ],
+        "nodes": [msgspec.to_builtins(row) for row in diff.node_rows],
+        "patterns": [msgspec.to_builtins(row) for row in diff.pattern_rows],
+    }
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    severities = [{"field": plain(key), "severity": value} for key, value in settings.severities.items()]
+    data = {name: plain(getattr(settings, name)) for name in ("profile", "pins", "ignore", "weights")}
+    data["stack_trace"] = {"lines": settings.stack_trace.lines, "prefixes": dict(settings.stack_trace.prefixes)}
+    return data | {"severities": severities}
+
+
+def to_json(diff: Diff, path: str | Path | None) -> str:
+    """Return the diff as JSON text of one line per row, and write it if a path is given."""
+    data = to_dict(diff)
+    rows = {key: data.pop(key) for key in ("mismatches", "nodes", "patterns")}
+    parts = [
+        f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=True, allow_nan=False)}" for key, value in data.items()
+    ]
+    for key, items in rows.items():
+        inner = ",\n".join(json.dumps(item, ensure_ascii=True, allow_nan=False) for item in items)
+        parts.append(f"{json.dumps(key)}: [{chr(10) + inner + chr(10) if items else ''}]")
+    text = "{" + ",\n".join(parts) + "}"
+    if path is not None:
+        write_file(path, text + "\n")
+    return text
+
+
+def from_json(source: str | bytes | Path, a: Program | None, b: Program | None) -> Diff:
+    """Read a diff back; its programs are taken if they are given and are the ones that were compared."""
+    from graphlens.diff.diff import Diff
+
+    data = _load(source)
+    try:
+        rows = tuple(_row(item) for item in data["mismatches"])
+        settings = _read_settings(data["settings"])
+        stored = {
+            "verdict": str(data["verdict"]),
+            "nodes": tuple(msgspec.convert(item, NodeRow) for item in data["nodes"]),
+            "patterns": tuple(msgspec.convert(item, Pattern) for item in data["patterns"]),
+            "quality": msgspec.convert(data["quality"], Quality),
+            "a": data["a"],
+            "b": data["b"],
+        }
+        proof = _proof(data["proof"])
+        ignored = int(data["ignored"])
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
+        raise DiffError(
+            f"the JSON is not a diff of graphlens: {type(error).__name__}: {error}; write it with Diff.to_json()"
+        ) from error
+    for side, program in (("a", a), ("b", b)):
+        if program is not None and program_identity(program) != stored[side]:
+            raise DiffError(
+                f"{side} is not the program that was compared: its content differs; give the same one or none"
+            )
+    alignment = None
+    if a is not None and b is not None:
+        from graphlens.diff.align import align
+
+        alignment = align(a, b, pins=settings.pins)
+    return Diff(
+        a=a, b=b, alignment=alignment, proof=proof, rows=rows, settings=settings, ignored=ignored, stored=stored
+    )
+
+
+def _load(source: str | bytes | Path) -> dict[str, Any]:
+    try:
+        text = source.read_bytes() if isinstance(source, Path) else source
+        data = msgspec.json.decode(text)
+    except OSError as error:
+        raise DiffError(f"cannot read {source!s}: {error.strerror or error}") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise DiffError(f"the text is not JSON: {error}; give what Diff.to_json() returned, or a Path") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise DiffError("the JSON is not a diff of graphlens; write it with Diff.to_json()")
+    if data.get("version") != VERSION:
+        raise DiffError(
+            f"the diff is of version {data.get('version')!r} and this graphlens reads {VERSION}; make it again"
+        )
+    return data
+
+
+def _row(item: dict[str, Any]) -> Mismatch:
+    values = {name: item.pop(name, None) for name in ("value_a", "value_b")}
+    return msgspec.structs.replace(msgspec.convert(item, Mismatch), **values)
+
+
+def _read_settings(data: dict[str, Any]) -> Settings:
+    def selector(item: Any) -> Any:
+        return tuple(item) if isinstance(item, list) else item
+
+    traces = StackTraces(data["stack_trace"]["lines"], freeze(data["stack_trace"]["prefixes"]))
+    return Settings(
+        profile=data["profile"],
+        pins=tuple((a, b) for a, b in data["pins"]),
+        severities=freeze({selector(entry["field"]): entry["severity"] for entry in data["severities"]}),
+        ignore=tuple(selector(item) for item in data["ignore"]),
+        stack_trace=traces,
+        weights=data["weights"],
+    )
+
+
+def _proof(data: dict[str, Any]) -> Proof:
+    return Proof(
+        level=data["level"],
+        rules=freeze(data["rules"]),
+        nodes=data["nodes"],
+        edges=data["edges"],
+        assumptions=tuple(data["assumptions"]),
+        unknown=tuple(data["unknown"]),
+        refusals=tuple(msgspec.convert(item, Refusal) for item in data["refusals"]),
+    )

@@ -1,0 +1,78 @@
+"""One honest sentence about two programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
+from graphlens.diff.rows import Mismatch, rank
+from graphlens.diff.wording import counts, phrase, plural
+
+if TYPE_CHECKING:
+    from graphlens.diff.diff import Diff
+
+
+def verdict(diff: Diff) -> str:
+    """Say in which sense two programs are the same, or how many differences there are and which is the worst."""
+    ignored = f"; {plural(diff.ignored, 'row')} ignored" if diff.ignored else ""
+    if diff.profile == "pytorch":
+        return _pytorch(diff) + ignored
+    if diff.rows:
+        return f"{_different(diff)}{ignored}"
+    if diff.proof.level == DIFFERENT:
+        return f"no difference left after ignoring {plural(diff.ignored, 'row')}; {diff.proof}"
+    if diff.proof.level == UNKNOWN:
+        return f"unknown: no difference was found, but {_unknown(diff.proof)}{ignored}"
+    return f"{_same(diff.proof)}{ignored}"
+
+
+def _same(proof: Proof) -> str:
+    checked = f"{plural(proof.nodes, 'node')}, {plural(proof.edges, 'edge')} and everything recorded about them agree"
+    assumed = f", assuming that {'; '.join(proof.assumptions)}" if proof.assumptions else ""
+    return f"{_level(proof)}: {checked}{assumed}"
+
+
+def _level(proof: Proof) -> str:
+    if proof.level != UP_TO:
+        return proof.level
+    return f"identical up to {', '.join(f'{name} ({count:,})' for name, count in proof.rules.items())}"
+
+
+def _unknown(proof: Proof) -> str:
+    return "; ".join(proof.unknown) if proof.unknown else "the checker could not decide"
+
+
+def roots(rows: tuple[Mismatch, ...]) -> tuple[Mismatch, ...]:
+    """Return the rows that count: roots, or all where no root is left."""
+    return tuple(row for row in rows if row.cause == "root") or rows
+
+
+def _different(diff: Diff) -> str:
+    counted = roots(diff.rows)
+    first = min(counted, key=lambda row: rank(row.severity))
+    follow = len(diff.rows) - len(counted)
+    text = f"different: {counts(counted)}{_repeated(diff)}"
+    text += f" ({plural(follow, 'row')} more that follow from these)" if follow else ""
+    if diff.proof.level in (IDENTICAL, UP_TO):
+        text += f"; the computation itself is proved {_level(diff.proof)}"
+    elif diff.proof.level == UNKNOWN:
+        text += f"; whether it computes the same is unknown: {_unknown(diff.proof)}"
+    elif diff.proof.level != DIFFERENT:
+        text += f"; the computation is {diff.proof.level}"
+    return f"{text}; {'it is' if len(counted) == 1 else 'the first is'} {phrase(first)}"
+
+
+def _repeated(diff: Diff) -> str:
+    """Say that all roots are one edit made in many places."""
+    patterns = diff.pattern_rows
+    if len(patterns) != 1 or patterns[0].count < 2:
+        return ""
+    return f" (1 edit, in {plural(patterns[0].count, 'region')})"
+
+
+def _pytorch(diff: Diff) -> str:
+    if diff.rows:
+        first = min(diff.rows, key=lambda row: rank(row.severity))
+        what = plural(len(diff.rows), "difference")
+        return f"fails PyTorch's serialization check: {what}; the first is {phrase(first)}"
+    return f"passes PyTorch's serialization check; all of it compared: {diff.proof}"
