@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import nn
@@ -45,17 +45,17 @@ class Nested(nn.Module):
         return torch.cond(x.sum() > 0, positive, lambda t: t - 1, (x,))
 
 
-@lru_cache(maxsize=None)
+@cache
 def shared(strict: bool = False) -> ExportedProgram:
     return export(Shared(), (torch.ones(2, 4),), strict=strict)
 
 
-@lru_cache(maxsize=None)
+@cache
 def nested() -> ExportedProgram:
     return export(Nested(), (torch.ones(3, 4),))
 
 
-@lru_cache(maxsize=None)
+@cache
 def dynamic() -> ExportedProgram:
     class Model(nn.Module):
         def forward(self, x, y):
@@ -76,7 +76,7 @@ class Unregistered:
     second: object
 
 
-@lru_cache(maxsize=None)
+@cache
 def unregistered() -> ExportedProgram:
     torch.utils._pytree.register_dataclass(Unregistered)
 

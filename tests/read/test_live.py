@@ -4,6 +4,7 @@ import operator
 
 import pytest
 import torch
+from read import live_models as models
 from torch import nn
 
 import graphlens
@@ -12,7 +13,6 @@ from graphlens.program.argument import Const, Ref, Seq
 from graphlens.program.graph import ModuleCall
 from graphlens.program.value import ConstValue, SymValue, TensorValue
 from graphlens.read import read
-from read import live_models as models
 
 
 def names(program, path=""):
