@@ -20,6 +20,9 @@ _STANDARD = re.compile(r"(^|[/\\])lib[/\\]python3[^/\\]*[/\\](?!(site|dist)-pack
 _GENERATED = re.compile(r"^<(?!ipython|stdin|console)|(^|[/\\])<eval_with_key>|^$")
 _PLUMBING = re.compile(r"(^|[/\\])transformers[/\\](utils[/\\]|modeling_utils\.py|modeling_layers\.py)")
 
+TORCH = 3
+"""Rank of torch's own files; see `frame_rank`."""
+
 
 class Frame(Struct, frozen=True, gc=False):
     """One frame of a stack trace. `text` is the source line as the trace quotes it, `""` if it does not."""
@@ -57,7 +60,7 @@ def frame_rank(file: str) -> int:
     if _GENERATED.search(file):
         return 5
     if _TORCH.search(file):
-        return 3
+        return TORCH
     if _PLUMBING.search(file):
         return 2
     if _INSTALLED.search(file):

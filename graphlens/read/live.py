@@ -12,7 +12,7 @@ from torch.export import ExportedProgram
 from graphlens.program.frozen import EMPTY, freeze
 from graphlens.program.graph import Graph
 from graphlens.program.parts import Origin, Range, Versions
-from graphlens.program.program import Program
+from graphlens.program.program import ROOT, Program
 from graphlens.program.symbols import symbol_table
 from graphlens.read.live_graph import Body
 from graphlens.read.live_meta import Interned
@@ -46,15 +46,16 @@ def read_live(obj: Any, *, source: str = "relative") -> Program:
 def _read_exported(program: ExportedProgram, interned: Interned) -> Program:
     module = program.graph_module
     walked = walk(Body(module.graph, module), interned)
+    graphs, meta = _without_root_meta(walked.graphs)
     calls = tuple(module_calls(program))
     top = next((call for call in calls if not call.fqn), None)
     in_spec, out_spec = (top.in_spec, top.out_spec) if top is not None else (None, None)
     ranges = ranges_of(program.range_constraints)
     return Program(
-        graphs=freeze(walked.graphs),
+        graphs=graphs,
         inputs=input_specs(program, in_spec),
         outputs=output_specs(program, out_spec),
-        symbol_table=symbol_table(walked.graphs, ranges, _environment(walked.bodies)[0]),
+        symbol_table=symbol_table(graphs, ranges, _environment(walked.bodies)[0]),
         ranges=ranges,
         stored=stored_in_program(program),
         module_calls=calls,
@@ -66,20 +67,21 @@ def _read_exported(program: ExportedProgram, interned: Interned) -> Program:
         schemas=freeze(walked.schemas),
         sources=interned.sources(),
         notices=walked.notices,
-        meta=_root_meta(walked.graphs),
+        meta=meta,
         origin=Origin("exported_program", ""),
     )
 
 
 def _read_graph(body: Body, interned: Interned, origin: Origin) -> Program:
     walked = walk(body, interned)
+    graphs, meta = _without_root_meta(walked.graphs)
     in_spec, out_spec = graph_pytree(body.graph)
     hints, known = _environment(walked.bodies)
-    names = {symbol.name for symbol in symbol_table(walked.graphs, EMPTY, hints)}
+    names = {symbol.name for symbol in symbol_table(graphs, EMPTY, hints)}
     ranges = freeze((name, limits) for name, limits in known.items() if name in names)
     return Program(
-        graphs=freeze(walked.graphs),
-        symbol_table=symbol_table(walked.graphs, ranges, hints),
+        graphs=graphs,
+        symbol_table=symbol_table(graphs, ranges, hints),
         ranges=ranges,
         stored=stored_in_modules(walked.bodies),
         in_spec=spec_text(in_spec),
@@ -88,13 +90,14 @@ def _read_graph(body: Body, interned: Interned, origin: Origin) -> Program:
         schemas=freeze(walked.schemas),
         sources=interned.sources(),
         notices=walked.notices,
-        meta=_root_meta(walked.graphs),
+        meta=meta,
         origin=origin,
     )
 
 
-def _root_meta(graphs: Mapping[str, Graph]) -> Mapping[str, Any]:
-    return next(iter(graphs.values())).meta
+def _without_root_meta(graphs: Mapping[str, Graph]) -> tuple[Mapping[str, Graph], Mapping[str, Any]]:
+    """Take the root's own metadata out: it is the program's, and a file has it there."""
+    return freeze({**graphs, ROOT: Graph(graphs[ROOT].nodes)}), graphs[ROOT].meta
 
 
 def _environment(bodies: Mapping[str, Body]) -> tuple[Mapping[str, int | float], Mapping[str, Range]]:

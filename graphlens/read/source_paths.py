@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from graphlens.program.frames import model_frame, parse_stack_trace, user_frame
+from graphlens.program.frames import TORCH, frame_rank, model_frame, parse_stack_trace, user_frame
 from graphlens.program.frozen import EMPTY, freeze
 
 POLICIES = ("none", "relative", "full")
@@ -78,7 +78,7 @@ def source_lines(traces: Iterable[str], policy: str, *, read_files: bool) -> Map
             if frame.text:
                 lines.setdefault(kept_file(frame.file, policy), {})[frame.line] = frame.text[:_MAX_LINE]
         for near in (user_frame(trace), model_frame(trace)) if read_files else ():
-            if near is not None:
+            if near is not None and frame_rank(near.file) < TORCH:
                 wanted.setdefault(near.file, set()).add(near.line)
     for file, numbers in wanted.items():
         found = _around(file, numbers)
