@@ -19,7 +19,7 @@ def reload(_subject: Subject, program: Any) -> Any:
     with tempfile.TemporaryDirectory(prefix="graphlens-") as folder:
         path = Path(folder) / "program.pt2"
         torch.export.save(program, path)
-        with _quiet_logging():
+        with _causes_from_the_log():
             return torch.export.load(path)
 
 
@@ -27,18 +27,34 @@ def serialize(_subject: Subject, program: Any) -> Any:
     """Go through `serialize` and `deserialize` of torch's serde, in memory and without the archive around it."""
     from torch._export.serde.serialize import deserialize, serialize
 
-    with _quiet_logging():
+    with _causes_from_the_log():
         return deserialize(serialize(program))
 
 
 @contextlib.contextmanager
-def _quiet_logging() -> Iterator[None]:
-    """Torch 2.13 logs its fallback for fake example inputs with a broken format string; keep that off the screen."""
-    before = logging.raiseExceptions
+def _causes_from_the_log() -> Iterator[None]:
+    """Raise what really went wrong in `torch.export.load`, which logs the cause and raises an error that points there.
+
+    It also keeps off the screen that torch 2.13 logs its fallback for fake example inputs with a broken format string.
+    """
+    causes: list[BaseException] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None:
+            causes.append(record.exc_info[1])
+        return not record.exc_info
+
+    log, before = logging.getLogger("torch.export"), logging.raiseExceptions
     logging.raiseExceptions = False
+    log.addFilter(keep)
     try:
         yield
+    except RuntimeError as error:
+        if causes:
+            raise causes[-1] from error
+        raise
     finally:
+        log.removeFilter(keep)
         logging.raiseExceptions = before
 
 
