@@ -1,0 +1,72 @@
+"""What a payload is being written from: the texts, programs and diffs so far, each once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from graphlens.program.program import Program
+from graphlens.view import payload
+from graphlens.view.diff_data import diff_data
+from graphlens.view.draw.svg import Marks
+from graphlens.view.opening import first_open
+from graphlens.view.payload import Interner, View
+from graphlens.view.privacy import Source
+from graphlens.view.program_data import program_data
+from graphlens.view.scene import Scene
+
+_SEPARATOR = re.compile(r"[/\\]+")
+
+
+class Builder:
+    """Programs and diffs by index; what stands in several sections is written once."""
+
+    def __init__(self, source: Source, expand: int) -> None:
+        self.text = Interner()
+        self.source = source
+        self.expand = expand
+        self.programs: list[payload.ProgramData] = []
+        self.diffs: list[payload.DiffData] = []
+        self.scenes: dict[tuple[str, int], Scene] = {}
+        self.marks: dict[tuple[str, int], Marks] = {}
+        self._programs: dict[int, tuple[Program, int]] = {}
+        self._diffs: dict[int, tuple[Any, int]] = {}
+
+    def program(self, program: Program) -> int:
+        """Add a program and return its index."""
+        known = self._programs.get(id(program))
+        if known is None:
+            name = self.short_names([program.origin.name])[0] or program.origin.kind
+            data, scene = program_data(program, self.text, name=name, source=self.source)
+            known = self._programs[id(program)] = (program, len(self.programs))
+            self.programs.append(data)
+            self.scenes["program", known[1]] = scene
+        return known[1]
+
+    def program_view(self, program: Program, label: str = "") -> View:
+        """Add a program and return a view of it."""
+        index = self.program(program)
+        opened = first_open(self.scenes["program", index], self.expand)
+        return View(label or self.programs[index].name, "program", index, opened)
+
+    def diff_view(self, diff: Any, label: str) -> View:
+        """Add a diff with its programs and return a view of it."""
+        known = self._diffs.get(id(diff))
+        if known is None:
+            made = diff_data(diff, self.program(diff.a), self.program(diff.b), self.text, name=label)
+            known = self._diffs[id(diff)] = (diff, len(self.diffs))
+            self.diffs.append(made.data)
+            self.scenes["diff", known[1]] = made.scene
+            self.marks["diff", known[1]] = made.marks
+        opened = first_open(self.scenes["diff", known[1]], self.expand)
+        return View(label, "diff", known[1], opened)
+
+    def short_names(self, names: Sequence[str]) -> list[str]:
+        """Return names for people: of paths the last part, of several equal ones as much as tells them apart."""
+        parts = [_SEPARATOR.split(name) if name.endswith(".pt2") else [name] for name in names]
+        for keep in range(1, 4):
+            short = ["/".join(part[-keep:]) for part in parts]
+            if len(set(short)) == len(set(names)):
+                return short
+        return ["/".join(part[-1:]) for part in parts]
