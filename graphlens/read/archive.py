@@ -13,7 +13,6 @@ from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph
 from graphlens.program.parts import InputSpec, Origin, Symbol, Versions
 from graphlens.program.program import ROOT, Program, child_path
-from graphlens.program.value import SymValue, TensorValue
 from graphlens.read import schema
 from graphlens.read.archive_call import build_graph
 from graphlens.read.archive_decode import Reading, decode
@@ -76,6 +75,9 @@ def _collector_off() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if not gc.get_freeze_count():  # moves what was made to the oldest generation without walking it
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -113,7 +115,7 @@ def _read(archive: Archive, layout: Layout, policy: str) -> Program:
         graphs=freeze(graphs),
         inputs=inputs,
         outputs=outputs,
-        symbol_table=_symbols(graphs, constraints),
+        symbol_table=_symbols(graphs, constraints, reading.symbolic),
         ranges=constraints,
         stored=stored,
         module_calls=calls,
@@ -165,17 +167,13 @@ def _graphs(
     return graphs
 
 
-def _symbols(graphs: Mapping[str, Graph], constraints: Mapping[str, Any]) -> tuple[Symbol, ...]:
+def _symbols(graphs: Mapping[str, Graph], constraints: Mapping[str, Any], symbolic: bool) -> tuple[Symbol, ...]:
     """List the symbols; a program without any does not pay for the import."""
-    if not constraints and not any(_is_symbolic(node.value) for graph in graphs.values() for node in graph.nodes):
+    if not constraints and not symbolic:
         return ()
     from graphlens.program.symbols import symbol_table
 
     return symbol_table(graphs, constraints)
-
-
-def _is_symbolic(value: Any) -> bool:
-    return isinstance(value, SymValue) or (isinstance(value, TensorValue) and any(type(n) is str for n in value.shape))
 
 
 def _example_inputs(layout: Layout) -> str | None:

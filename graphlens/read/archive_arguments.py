@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from graphlens.read.archive_values import device_text, number_of
 from graphlens.read.limits import brief
 
 _TENSOR, _END = b'{"as_tensor": {"name": "', b'"}}'
+_NAMED_TENSOR = re.compile(rb'\{"as_tensor": \{"name": "(\w+)"\}\}', re.ASCII).fullmatch
 _NOT_THERE = object()
 _MAX_NESTING = 100
 _MAX_TEXT = 2000
@@ -85,11 +87,8 @@ def _convert(data: bytes, scope: Scope, where: Where) -> Argument:
 
 def tensor_name(raw: Raw) -> str | None:
     """Return the name in the commonest union as torch formats it; `None` for any other."""
-    data = bytes(raw)
-    if data.startswith(_TENSOR) and data.endswith(_END) and b"\\" not in data and data.count(b'"') == 6:
-        name = data[24:-3]
-        return name.decode("ascii") if name.isascii() else None
-    return None
+    match = _NAMED_TENSOR(bytes(raw))
+    return None if match is None else match[1].decode("ascii")
 
 
 def union(data: bytes | Raw, reading: Reading) -> tuple[str, Raw]:

@@ -92,7 +92,7 @@ def _add_call(builder: Builder, node: schema.Node) -> None:
     args, kwargs, names = _arguments(builder, node, hop)
     held, builder.held = builder.held, []
     name, value, results = _results(builder, node, hop)
-    plain = builder.text(target.removeprefix(_OPS))
+    plain = builder.share(target.removeprefix(_OPS))
     builder.add(
         Node(
             name=name,
@@ -130,26 +130,23 @@ def _arguments(builder: Builder, node: schema.Node, hop: bool) -> Call:
     kwargs: dict[str, Argument] = {}
     for i, given in enumerate(node.inputs):
         reading.item = i
-        name, kind = given.name, given.kind
-        if kind == _POSITIONAL or numeric or not name:
-            positional = True
-        elif kind == _KEYWORD or not schema_op:
-            positional = schema_op and keyword.iskeyword(name)
-        else:  # written before kinds were: torch goes by the schema
-            positional = i < _positional_count(target, len(node.inputs)) or keyword.iskeyword(name)
-        if positional:
+        name = given.name
+        if given.kind == _POSITIONAL or numeric or not name or (schema_op and _positional(given, i, node)):
             args.append(to_argument(given.arg, builder, len(args)))
             names.append(name)
         else:
             kwargs[name] = to_argument(given.arg, builder, name)
     reading.item = ""
-    return tuple(args), freeze(kwargs) if kwargs else EMPTY, tuple(names) if schema_op or numeric else ()
+    return tuple(args), freeze(kwargs) if kwargs else EMPTY, builder.share(tuple(names)) if schema_op or numeric else ()
 
 
-def _positional_count(target: str, default: int) -> int:
+def _positional(given: schema.NamedArgument, index: int, node: schema.Node) -> bool:
+    """Whether torch takes an argument positionally that the file does not call positional."""
+    if given.kind == _KEYWORD or keyword.iskeyword(given.name):
+        return keyword.iskeyword(given.name)
     from graphlens.read.archive_positional import positional_count
 
-    return positional_count(target.removeprefix(_OPS), default)
+    return index < positional_count(node.target.removeprefix(_OPS), len(node.inputs))
 
 
 def _subgraphs(

@@ -5,30 +5,32 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from msgspec import Struct
 
 from graphlens.errors import ArchiveError
-from graphlens.program.digest import CHUNK_BYTES, digest_elements
 from graphlens.read import limits
 from graphlens.read.archive_enums import ITEM_BYTES
+from graphlens.read.archive_member import data_start
 from graphlens.read.archive_zip import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
 
+_CHUNK_BYTES = 4 << 20
 _SPAN_BYTES = 256 << 20
 """How much of a storage is held at most to gather elements that are scattered in it."""
 
 
 class ArchiveContent(Struct, frozen=True, kw_only=True):
-    """A strided tensor in a stored member of an archive. `start` and `nbytes` place its storage in the file."""
+    """A strided tensor in a stored member of an archive, whose local header is at `header`."""
 
     source: str | BinaryIO
     name: str
     mark: Fingerprint
-    start: int
+    header: int
     nbytes: int
     dtype: str
     shape: tuple[int, ...]
@@ -45,6 +47,8 @@ class ArchiveContent(Struct, frozen=True, kw_only=True):
         ArchiveError
             If the file is gone or was changed since it was read.
         """
+        from graphlens.program.digest import digest_elements
+
         return digest_elements(self.dtype, self.shape, self._chunks()) if self.readable else None
 
     def element_bytes(self) -> bytes | None:
@@ -60,13 +64,7 @@ class ArchiveContent(Struct, frozen=True, kw_only=True):
     @property
     def readable(self) -> bool:
         """Whether every element lies inside the storage, and there are not absurdly many of them."""
-        item = ITEM_BYTES.get(self.dtype)
-        if item is None or len(self.shape) != len(self.stride) or min((*self.shape, *self.stride, self.offset, 0)) < 0:
-            return False
-        count = math.prod(self.shape)
-        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.stride, strict=True))
-        within = count == 0 or (last + 1) * item <= self.nbytes
-        return within and count * item <= limits.MAX_LOGICAL_FACTOR * max(self.nbytes, CHUNK_BYTES)
+        return _fits(self.dtype, self.shape, self.stride, self.offset, self.nbytes)
 
     def _chunks(self) -> Iterator[bytes]:
         if 0 in self.shape:
@@ -84,14 +82,17 @@ class ArchiveContent(Struct, frozen=True, kw_only=True):
         if fingerprint(file, self.source) != self.mark:
             raise ArchiveError(f"{self.name}: was changed since it was read; read it again")
         item = ITEM_BYTES[self.dtype]
+        start = data_start(file, self.header)
+        if start is None:
+            raise ArchiveError(f"{self.name}: a local header is missing; the archive is damaged")
         pieces = [(self.shape, self.stride, self.offset)]
         while pieces:
             shape, stride, offset = pieces.pop()
             span = 1 + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
             if _is_contiguous(shape, stride) and not self.swap:
-                yield from _read(file, self.start + offset * item, math.prod(shape) * item)
+                yield from _read(file, start + offset * item, math.prod(shape) * item)
             elif span * item <= _SPAN_BYTES:
-                yield from self._gathered(b"".join(_read(file, self.start + offset * item, span * item)), shape, stride)
+                yield from self._gathered(b"".join(_read(file, start + offset * item, span * item)), shape, stride)
             else:
                 pieces.extend(reversed(_split(shape, stride, offset)))
 
@@ -102,7 +103,7 @@ class ArchiveContent(Struct, frozen=True, kw_only=True):
         flat: np.ndarray[Any, Any] = np.frombuffer(data, dtype=f"V{item}")
         whole = np.lib.stride_tricks.as_strided(flat, shape, [step * item for step in stride], writeable=False)
         whole = np.atleast_1d(whole)
-        rows = max(1, CHUNK_BYTES // (item * math.prod(whole.shape[1:])))
+        rows = max(1, _CHUNK_BYTES // (item * math.prod(whole.shape[1:])))
         for i in range(0, whole.shape[0], rows):
             yield self._little_endian(np.ascontiguousarray(whole[i : i + rows]).tobytes(), item)
 
@@ -113,6 +114,17 @@ class ArchiveContent(Struct, frozen=True, kw_only=True):
         if not self.swap or part == 1:
             return data
         return np.frombuffer(data, dtype=np.uint8).reshape(-1, part)[:, ::-1].tobytes()
+
+
+@lru_cache(maxsize=4096)
+def _fits(dtype: str, shape: tuple[int, ...], stride: tuple[int, ...], offset: int, nbytes: int) -> bool:
+    item = ITEM_BYTES.get(dtype)
+    if item is None or len(shape) != len(stride) or min((*shape, *stride, offset, 0)) < 0:
+        return False
+    count = math.prod(shape)
+    last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
+    within = count == 0 or (last + 1) * item <= nbytes
+    return within and count * item <= limits.MAX_LOGICAL_FACTOR * max(nbytes, _CHUNK_BYTES)
 
 
 Piece = tuple[tuple[int, ...], tuple[int, ...], int]
@@ -142,7 +154,7 @@ def _is_contiguous(shape: tuple[int, ...], stride: tuple[int, ...]) -> bool:
 def _read(file: BinaryIO, start: int, count: int) -> Iterator[bytes]:
     file.seek(start, os.SEEK_SET)
     while count > 0:
-        data = file.read(min(count, CHUNK_BYTES))
+        data = file.read(min(count, _CHUNK_BYTES))
         if not data:
             raise OSError("the file ends before the tensor does")
         count -= len(data)

@@ -36,7 +36,8 @@ class Reading:
         "literals",
         "member",
         "node",
-        "texts",
+        "shared",
+        "symbolic",
         "values",
     )
 
@@ -47,7 +48,9 @@ class Reading:
         """Whether the schema is of an unknown major version, so that what is unreadable is labelled, not refused."""
         self.literals: dict[bytes, Any] = {}
         self.values: dict[bytes, Any] = {}
-        self.texts: dict[str, str] = {}
+        self.symbolic = False
+        """Whether any value has a symbol in it."""
+        self.shared: dict[Any, Any] = {}
         self.graph = "$"
         self.node = -1
         self.item: int | str = ""

@@ -9,7 +9,7 @@ file has it (storage offset, layout) stays.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Raw
 
@@ -25,6 +25,8 @@ from graphlens.read.archive_meta import Metadata
 from graphlens.read.archive_names import Namespace, snake_case
 from graphlens.read.archive_values import Values
 from graphlens.read.limits import brief
+
+Shared = TypeVar("Shared", str, tuple[str, ...])
 
 
 class Child(NamedTuple):
@@ -79,9 +81,9 @@ class Builder:
         meta = self.inherited if len(where) == 1 else EMPTY
         return self.add(Node(name=self.new_name(argument.name), op="get_attr", target=argument.name, meta=meta))
 
-    def text(self, target: str) -> str:
-        """Return one object for equal targets."""
-        return self.reading.texts.setdefault(target, target)
+    def share(self, item: Shared) -> Shared:
+        """Return one object for equal ones."""
+        return self.reading.shared.setdefault(item, item)
 
     def add(self, node: Node) -> Ref:
         """Append a node, and make it known to the nodes after it."""

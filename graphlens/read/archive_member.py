@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import BinaryIO
 
 from graphlens.read import limits
 from graphlens.read.archive_zip import LOCAL_HEADER_BYTES, Archive, Member
@@ -10,17 +11,14 @@ from graphlens.read.archive_zip import LOCAL_HEADER_BYTES, Archive, Member
 STORED, DEFLATED = 0, 8
 
 
-def data_offset(archive: Archive, member: Member) -> int:
-    """Return where a member's bytes start: after its local header, which is not trusted for anything else."""
-    archive.file.seek(member.offset)
-    head = archive.file.read(LOCAL_HEADER_BYTES)
+def data_start(file: BinaryIO, header: int) -> int | None:
+    """Return where a member's bytes start: after its local header, which is trusted for nothing else; `None` without one."""
+    file.seek(header)
+    head = file.read(LOCAL_HEADER_BYTES)
     if len(head) < LOCAL_HEADER_BYTES or not head.startswith(b"PK\3\4"):
-        raise archive.error("its local header is missing; the archive is damaged", member.name)
+        return None
     name, extra = int.from_bytes(head[26:28], "little"), int.from_bytes(head[28:30], "little")
-    start = member.offset + LOCAL_HEADER_BYTES + name + extra
-    if start + member.packed > archive.size:
-        raise archive.error("is truncated", member.name)
-    return start
+    return header + LOCAL_HEADER_BYTES + name + extra
 
 
 def read_member(archive: Archive, member: Member, inflated: int = 0) -> bytes:
@@ -38,7 +36,10 @@ def read_member(archive: Archive, member: Member, inflated: int = 0) -> bytes:
         allowed = limits.MAX_STORED_BYTES
     if member.size > allowed:
         raise archive.error(f"is {member.size} bytes of JSON, more than the {allowed} that are read", member.name)
-    archive.file.seek(data_offset(archive, member))
+    start = data_start(archive.file, member.offset)
+    if start is None:
+        raise archive.error("its local header is missing; the archive is damaged", member.name)
+    archive.file.seek(start)
     data = archive.file.read(member.packed)
     if member.method == DEFLATED:
         data = _inflate(archive, member, data)

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Raw
 
 from graphlens.program.argument import Argument, Map, Opaque, Seq
-from graphlens.program.frozen import freeze
+from graphlens.program.frozen import EMPTY, FrozenDict
 from graphlens.program.graph import ModuleCall, Provenance, without_addresses
 from graphlens.read.archive_decode import Reading, decode
 from graphlens.read.source_paths import kept_trace
@@ -27,7 +27,7 @@ class Metadata:
     def __init__(self, reading: Reading, policy: str) -> None:
         self._reading = reading
         self._policy = policy
-        self._seen: dict[tuple[str, bytes], Any] = {}
+        self._seen: dict[str, dict[bytes, Any]] = {}
         self._calls: dict[str, ModuleCall] = {}
         self.traces: dict[str, None] = {}
         """Distinct stack traces, their paths as the file has them."""
@@ -38,18 +38,25 @@ class Metadata:
         for key, raw in metadata.items():
             data = bytes(raw)
             if key == "torch_fn":  # differs from node to node: remembering it would only take memory
-                made = self._torch_fn(self._text(data, key))
+                text = self._text(data, key)
+                made = tuple(text.split(_DELIMITER)) if text else None
             else:
-                made = self._seen.get((key, data), _NOT_THERE)
+                seen = self._seen.setdefault(key, {})
+                made = seen.get(data, _NOT_THERE)
                 if made is _NOT_THERE:
                     made = self._convert(key, self._text(data, key))
                     if key != "from_node":
-                        self._seen[key, data] = made
+                        seen[data] = made
             if made is not None:
                 found[key] = made
-        return freeze(found)
+        return FrozenDict(found) if found else EMPTY
 
     def _text(self, data: bytes, key: str) -> str:
+        if data[:1] == b'"' and b"\\" not in data:
+            try:
+                return data[1:-1].decode("utf-8")
+            except UnicodeDecodeError:
+                pass
         return decode(data, str, self._reading, f".metadata.{key}")
 
     def _convert(self, key: str, text: str) -> Any:
@@ -65,10 +72,6 @@ class Metadata:
             "from_node": self._from_node,
         }.get(key)
         return text if read is None else read(text)
-
-    @staticmethod
-    def _torch_fn(text: str) -> tuple[str, ...] | None:
-        return tuple(text.split(_DELIMITER)) if text else None
 
     def _module_stack(self, text: str) -> tuple[ModuleCall, ...]:
         return tuple(self._module_call(item) for item in text.split(_DELIMITER))

@@ -6,7 +6,8 @@ import builtins
 import keyword
 import re
 
-_NAME = re.compile(r"^([a-zA-Z_][0-9a-zA-Z_]*?)(?:_(\d+))?$")
+_NAME = re.compile(r"^([a-zA-Z_][0-9a-zA-Z_]*?)(?:_(\d+))?$").match
+_LEGAL = re.compile(r"(?:[a-zA-Z_][0-9a-zA-Z_]*(?:\n|\Z))*", re.ASCII).fullmatch
 _ILLEGAL = re.compile("[^0-9a-zA-Z_]+")
 _TAKEN = {*keyword.kwlist, *vars(builtins), "inf", "nan", "NoneType", "torch", "device", "fx_pytree", "pytree"}
 _CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
@@ -19,41 +20,60 @@ class Namespace:
     Most names stand in the file, and are only noted; they are worked through when the next one has to be made.
     """
 
-    __slots__ = ("_counts", "_noted", "_used", "note")
+    __slots__ = ("_counted", "_noted", "_regular", "_used", "note")
 
     def __init__(self) -> None:
         self._used: set[str] = set()
-        self._counts: dict[str, int] = {}
+        self._counted: dict[str, int] = {}
+        self._regular: list[str] = []
         self._noted: list[str] = []
         self.note = self._noted.append
 
     def create(self, candidate: str) -> str:
         """Return a name that is not used yet: `candidate`, else with a number appended."""
-        for noted in self._noted:
-            self._create(noted)
-        self._noted.clear()
+        self._take_noted()
         return self._create(candidate)
 
+    def _take_noted(self) -> None:
+        fresh = set(self._noted)
+        legal = _LEGAL("\n".join(self._noted)) is not None
+        if legal and len(fresh) == len(self._noted) and fresh.isdisjoint(self._used) and fresh.isdisjoint(_TAKEN):
+            self._used |= fresh
+            self._regular += self._noted
+        else:
+            for noted in self._noted:
+                self._create(noted)
+        self._noted.clear()
+
     def _create(self, candidate: str) -> str:
-        match = _NAME.match(candidate)
+        match = _NAME(candidate)
         if match is None:
             candidate = _ILLEGAL.sub("_", candidate) or "_unnamed"
             candidate = f"_{candidate}" if candidate[0].isdigit() else candidate
-            match = _NAME.match(candidate)
-        base, digits = match.group(1, 2) if match is not None else (candidate, None)
-        if digits is None or candidate in self._used or len(digits) > _MAX_DIGITS:
-            number = self._counts.get(base, 0)
-            if candidate in _TAKEN:
-                number += 1
-                candidate = f"{base}_{number}"
-        else:
-            number = int(digits)
+            match = _NAME(candidate)
+        if candidate not in self._used and candidate not in _TAKEN:
+            self._used.add(candidate)
+            self._regular.append(candidate)
+            return candidate
+        base = match[1] if match is not None else candidate
+        number = self._counts().get(base, 0) + (candidate in _TAKEN)
+        if candidate in _TAKEN:
+            candidate = f"{base}_{number}"
         while candidate in self._used:
             number += 1
             candidate = f"{base}_{number}"
         self._used.add(candidate)
-        self._counts[base] = number
+        self._counted[base] = number
         return candidate
+
+    def _counts(self) -> dict[str, int]:
+        """Return the number that was last given to each base, those of regular names caught up with."""
+        for name in self._regular:
+            match = _NAME(name)
+            base, digits = match.group(1, 2) if match is not None else (name, None)
+            self._counted[base] = int(digits[:_MAX_DIGITS]) if digits else self._counted.get(base, 0)
+        self._regular.clear()
+        return self._counted
 
 
 def target_name(target: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Raw
+
 from graphlens.program.graph import Graph
 from graphlens.program.parts import InputSpec, StoredTensor
 from graphlens.program.value import Size, TensorValue
@@ -11,7 +13,7 @@ from graphlens.read import schema
 from graphlens.read.archive_content import ArchiveContent
 from graphlens.read.archive_decode import Reading, decode
 from graphlens.read.archive_layout import Layout
-from graphlens.read.archive_member import STORED, data_offset, read_member
+from graphlens.read.archive_member import STORED, read_member
 from graphlens.read.archive_values import tensor_value
 from graphlens.read.archive_zip import Archive, Member
 from graphlens.read.limits import brief
@@ -49,13 +51,19 @@ def stored_tensors(
                     f"$.config.{fqn[:80]}",
                     f"its bytes should be in {brief(meta.path_name)}, which is missing",
                 )
-            yield _described(archive, layout, fqn, kind, meta, member)
+            yield _described(archive, layout, fqn, kind, meta, member, reading)
 
 
 def _described(
-    archive: Archive, layout: Layout, fqn: str, kind: str, meta: schema.PayloadMeta, member: Member | None
+    archive: Archive,
+    layout: Layout,
+    fqn: str,
+    kind: str,
+    meta: schema.PayloadMeta,
+    member: Member | None,
+    reading: Reading,
 ) -> StoredTensor:
-    value = None if meta.tensor_meta is None else tensor_value(meta.tensor_meta)
+    value = _value(meta.tensor_meta, reading)
     content, note = _content(archive, layout, meta, value, member)
     if value is None:
         kind = "custom_obj"
@@ -79,6 +87,16 @@ def _described(
     )
 
 
+def _value(raw: Raw, reading: Reading) -> TensorValue | None:
+    data = bytes(raw)
+    if data in (b"", b"null"):
+        return None
+    known = reading.values.get(data)
+    if not isinstance(known, TensorValue):
+        known = reading.values[data] = tensor_value(decode(data, schema.TensorMeta, reading, "$.config"))
+    return known
+
+
 def _content(
     archive: Archive, layout: Layout, meta: schema.PayloadMeta, value: TensorValue | None, member: Member | None
 ) -> tuple[ArchiveContent | None, str | None]:
@@ -97,7 +115,7 @@ def _content(
         source=archive.source,
         name=archive.name,
         mark=archive.fingerprint,
-        start=data_offset(archive, member),
+        header=member.offset,
         nbytes=member.size,
         dtype=value.dtype,
         shape=shape,

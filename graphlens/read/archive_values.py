@@ -32,6 +32,7 @@ class Values:
         for kind, field in (("SymInt", "sym_int_values"), ("SymFloat", "sym_float_values")):
             self._others.update((name, (kind, field, raw)) for name, raw in getattr(graph, field).items())
         self._others.update((name, ("SymBool", "sym_bool_values", raw)) for name, raw in graph.sym_bool_values.items())
+        reading.symbolic |= bool(self._others)
         self._others.update((name, ("", "custom_obj_values", raw)) for name, raw in graph.custom_obj_values.items())
 
     def __contains__(self, name: str) -> bool:
@@ -49,6 +50,7 @@ class Values:
             if known is None:
                 meta = decode(data, schema.TensorMeta, self._reading, f"{self._where}.tensor_values.{name}")
                 known = self._reading.values[data] = tensor_value(meta)
+                self._reading.symbolic |= b"as_expr" in data
             return known
         kind, field, raw = self._others[name]
         where = f"{self._where}.{field}.{name}"

@@ -190,10 +190,12 @@ class ExportedProgram(_Known):
 
 
 class PayloadMeta(_Known):
+    """`tensor_meta` is a `TensorMeta` or null."""
+
     path_name: str
     is_param: bool
     use_pickle: bool
-    tensor_meta: TensorMeta | None = None
+    tensor_meta: Raw = ABSENT
 
 
 class PayloadConfig(_Known):
