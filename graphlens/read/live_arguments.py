@@ -13,7 +13,7 @@ from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, argument_text
 from graphlens.program.value import value_text
-from graphlens.read.live_names import object_text, shorten, target_text, type_name
+from graphlens.read.live_names import object_text, shorten, target_text, text_attribute, type_name
 from graphlens.read.live_torch import script_class
 from graphlens.read.live_values import dtype_text, expression_text, symbolic_text, tensor_type, tensor_value
 
@@ -154,13 +154,13 @@ def _leaf(obj: Any, graph: fx.Graph | None) -> Argument:
     fqn = script_class(obj)
     if fqn is not None:
         return Opaque(fqn, "")
-    if callable(obj) and isinstance(getattr(obj, "__name__", None), str):
+    if callable(obj) and text_attribute(obj, "__name__") is not None:
         return Const("function", target_text(obj))
     return Opaque(type_name(kind), object_text(obj))
 
 
 def _is_expression(obj: Any) -> bool:
-    return hasattr(obj, "free_symbols") and type(obj).__module__.startswith(("sympy.", "torch.utils._sympy."))
+    return type(obj).__module__.startswith(("sympy.", "torch.utils._sympy.")) and hasattr(obj, "free_symbols")
 
 
 _BY_TYPE: dict[type, Callable[[Any], Argument]] = {

@@ -72,8 +72,16 @@ def to_metadata(node: fx.Node, storages: Storages, interned: Interned) -> Mappin
         converted = _known(name, value, storages, interned)
         if converted is _ABSENT:
             continue
-        found[name] = converted if converted is not _OTHER else to_argument(value, node.graph)
+        found[name] = converted if converted is not _OTHER else _labelled(value, node.graph)
     return freeze(found)
+
+
+def _labelled(value: Any, graph: fx.Graph | None) -> Argument:
+    """Convert what an unknown key holds. That may be anything, so whatever it raises ends here."""
+    try:
+        return to_argument(value, graph)
+    except Exception as error:  # noqa: BLE001
+        return Opaque(type_name(type(value)), f"cannot be read: {type(error).__name__}")
 
 
 _ABSENT, _OTHER = object(), object()
@@ -131,11 +139,4 @@ def to_provenance(sources: Iterable[Any]) -> tuple[Provenance, ...]:
 
 def graph_metadata(meta: Mapping[Any, Any]) -> Mapping[str, Argument]:
     """Convert the metadata of a GraphModule; a key that cannot be read is labelled."""
-    found: dict[str, Argument] = {}
-    for key, value in meta.items():
-        name = key if isinstance(key, str) else _text(key)
-        try:
-            found[name] = to_argument(value, None)
-        except (RuntimeError, TypeError, AttributeError) as error:
-            found[name] = Opaque(type_name(type(value)), f"cannot be read: {type(error).__name__}")
-    return freeze(found)
+    return freeze((key if isinstance(key, str) else _text(key), _labelled(value, None)) for key, value in meta.items())
