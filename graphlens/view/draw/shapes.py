@@ -7,7 +7,6 @@ from graphlens.view.draw.compose import HEADER, Placed
 from graphlens.view.draw.content import CHEVRON, LEFT, LINE, SMALL, TITLE, TITLE_LINE, TOP, region_line
 from graphlens.view.draw.geometry import number as n
 from graphlens.view.draw.geometry import path_data
-from graphlens.view.draw.lift import BORDER
 from graphlens.view.draw.picture import Frame, Pill, Wire
 from graphlens.view.draw.walk import Walk
 from graphlens.view.escape import markup
@@ -70,11 +69,8 @@ def shape_svg(walk: Walk, shape: Placed, status: str, count: int) -> str:
 
 
 def wire_svg(walk: Walk, wire: Wire, marker: str, side: str) -> str:
-    """Draw a line with its arrow head; a line to a border goes on inside and has none."""
-    head, ties = wire.link.head, walk.flow.ties
-    calls = head.at != BORDER and head.at < 0 and walk.regions[-1 - head.at].kind == "call"
-    outward = head.at == BORDER or (head.port >= 0 and not (calls and all(use < ties for use in wire.link.uses)))
-    end = "" if outward else f' marker-end="url(#{marker})"'
+    """Draw a line, with an arrow head where it ends."""
+    end = f' marker-end="url(#{marker})"' if wire.head else ""
     kind = {"a": " s-only_a", "b": " s-only_b"}.get(side, "")
     values = ", ".join(f"{walk.boxes[box].name} {walk.boxes[box].sub}".strip() for box in list(wire.link.values)[:8])
     return f'<path class="wire{kind}" d="{path_data(wire.points)}"{end}><title>{markup(values)}</title></path>'
@@ -82,7 +78,10 @@ def wire_svg(walk: Walk, wire: Wire, marker: str, side: str) -> str:
 
 def label_svg(wire: Wire) -> str:
     """Draw the value that a line carries."""
-    return _text("value", wire.label.x, wire.label.y, wire.label.text) if wire.label else ""
+    if wire.label is None:
+        return ""
+    halo = f" halo halo{wire.depth % 2}" if wire.depth else " halo"
+    return _text(f"value{halo}", wire.label.x, wire.label.y, wire.label.text)
 
 
 def pill_svg(pill: Pill) -> str:

@@ -55,7 +55,7 @@ _FIXED = (
     (".s-ambiguous", "stroke-width:2;stroke-dasharray:1.5 3"),
     (".chevron .arrow", "fill:none;stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round"),
     (".value", "font-size:10px"),
-    (".value .halo", "paint-order:stroke;stroke-width:3px;stroke-linejoin:round"),
+    (".halo", "paint-order:stroke;stroke-width:3px;stroke-linejoin:round"),
     (".glyph", "font-size:12px;font-weight:700;text-anchor:middle"),
 )
 
