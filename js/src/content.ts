@@ -9,6 +9,7 @@ export const TITLE = 13;
 export const SMALL = 11;
 const LINE = 15;
 const WIDEST = 208;
+const TEXT_WIDEST = 172;
 const MOST_LINES = 4;
 
 export interface Line {
@@ -39,7 +40,10 @@ export function contentOf(doc: Doc, entity: Entity, tags: readonly Tag[]): Conte
   const lines = clipLines([...own, ...tags.map((tag) => tagLine(doc, tag))]);
   const indent = region ? BOX.chevron : 0;
   const shownTitle = fitText(title, TITLE, WIDEST, true);
-  const shown = lines.map((line) => ({ ...line, text: fitText(line.text, SMALL, WIDEST) }));
+  const shown = lines.map((line) => ({
+    ...line,
+    text: fitText(line.text, SMALL, line.kind === "text" ? TEXT_WIDEST : WIDEST, false, line.kind !== "text"),
+  }));
   const widths = [textWidth(shownTitle, TITLE, true), ...shown.map(lineWidth)];
   return {
     title: shownTitle,

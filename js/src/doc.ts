@@ -17,8 +17,9 @@ export interface Doc {
   readonly label: string;
   readonly strings: readonly string[];
   readonly scene: Scene;
-  readonly program: ProgramData;
-  /** The diff, where this is one; `program` is then its first program. */
+  /** The programs behind it, with the side that each is. */
+  readonly programs: readonly { readonly side: Side["side"]; readonly program: ProgramData }[];
+  /** The diff, where this is one. */
   readonly diff: DiffData | null;
   readonly sides: (box: number) => Side[];
   readonly status: (box: number) => Status;
@@ -37,7 +38,7 @@ export function openDoc(payload: Payload, view: View): Doc {
     return {
       ...base,
       scene: readScene(program.scene, strings),
-      program,
+      programs: [{ side: "", program }],
       diff: null,
       sides: (box) => [{ side: "", program, node: box }],
       status: () => "same",
@@ -50,7 +51,10 @@ export function openDoc(payload: Payload, view: View): Doc {
   return {
     ...base,
     scene: readScene(diff.scene, strings),
-    program: a,
+    programs: [
+      { side: "a", program: a },
+      { side: "b", program: b },
+    ],
     diff,
     sides: (box) => {
       const found: Side[] = [];

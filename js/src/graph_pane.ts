@@ -9,8 +9,8 @@ import { drawnAs, type Focus, focusOn } from "./focus";
 import { type Entity, isRegion, regionEntity, regionOf } from "./lift";
 import { Painter } from "./paint";
 import { type Picture, pictureOf, type Rect } from "./picture";
-import { around, shownBox } from "./scene";
-import { step, visible, type Way } from "./walk";
+import { around } from "./scene";
+import { step, topmost, visible, type Way } from "./walk";
 
 export interface PaneEvents {
   /** Something was chosen in the drawing. */

@@ -1,56 +1,67 @@
-import { decodePayload } from "./decode";
-import { openDoc } from "./doc";
-import { workerEngine } from "./engine";
-import { GraphPane } from "./graph_pane";
+// The entry of the bundle: `render` for any page, the default export for anywidget, and the report, which starts itself.
 
-declare global {
-  interface Window {
-    gl: unknown;
-  }
+import { App } from "./app";
+import { decodePayload, fromBase64, gunzip } from "./decode";
+import { type Host, memoryHost, staticHost } from "./host";
+import { anywidgetHost, heightOf, type Model, payloadOf } from "./host_anywidget";
+
+export interface RenderOptions {
+  /** Give one of the built files by name. */
+  readonly asset: (name: string) => Promise<Uint8Array<ArrayBuffer>>;
+  readonly host?: Host;
+  readonly signal?: AbortSignal;
 }
+
+/** Show a payload (gzipped JSON) in an element; resolves when the first picture is there. */
 export async function render(
   element: HTMLElement,
-  bytes: Uint8Array<ArrayBuffer>,
-  options: { asset: (name: string) => Promise<Uint8Array<ArrayBuffer>>; signal: AbortSignal },
-) {
-  const payload = await decodePayload(bytes);
-  const view = payload.sections[0].views[0];
-  const doc = openDoc(payload, view);
-  const engine = workerEngine({ source: () => options.asset("graphlens-engine.js"), signal: options.signal });
-  element.classList.add("graphlens");
-  const pane = new GraphPane({
-    doc,
-    engine,
-    prefix: "g1-",
-    open: view.open ?? [0],
-    camera: null,
-    signal: options.signal,
-    takesWheel: () => true,
-    onSelect: (e) => {
-      void pane.select(e, false);
-    },
-    onBusy: () => {
-      element.dataset.state = "loading";
-    },
-    onOpen: () => {},
-    onCamera: () => {},
-    onReady: (boxes, regions) => {
-      element.dataset.state = "ready";
-      element.dataset.nodes = String(boxes);
-      element.dataset.regions = String(regions);
-    },
-  });
-  element.append(pane.element);
-  pane.element.style.height = "100%";
-  window.gl = pane;
-  await pane.setOpen(view.open ?? [0]);
+  payload: Uint8Array<ArrayBuffer>,
+  options: RenderOptions,
+): Promise<void> {
+  element.dataset.testid = "graphlens";
+  element.dataset.state = "loading";
+  try {
+    const signal = options.signal ?? new AbortController().signal;
+    const app = new App(element, {
+      payload: await decodePayload(payload),
+      host: options.host ?? memoryHost(),
+      asset: options.asset,
+      signal,
+    });
+    await app.open();
+  } catch (error) {
+    element.dataset.state = "error";
+    const message = document.createElement("p");
+    message.setAttribute("role", "alert");
+    message.textContent = error instanceof Error ? error.message : String(error);
+    element.append(message);
+    throw error;
+  }
 }
-async function auto() {
-  const { fromBase64, gunzip } = await import("./decode");
-  const text = (id: string) => document.getElementById(id)?.textContent ?? "";
-  await render(document.getElementById("app") as HTMLElement, fromBase64(text("graphlens-data")), {
-    asset: async () => gunzip(fromBase64(text("graphlens-engine"))),
-    signal: new AbortController().signal,
-  });
+
+interface WidgetProps {
+  readonly model: Model;
+  readonly el: HTMLElement;
+  readonly signal: AbortSignal;
+  readonly asset: RenderOptions["asset"];
 }
-if (document.getElementById("graphlens-data")) void auto();
+
+async function renderWidget({ model, el, signal, asset }: WidgetProps): Promise<void> {
+  const resize = () => {
+    el.style.height = `${heightOf(model)}px`;
+  };
+  resize();
+  model.on("change:height", resize);
+  signal.addEventListener("abort", () => model.off("change:height", resize));
+  await render(el, payloadOf(model), { asset, host: anywidgetHost(model), signal });
+}
+
+export default { render: renderWidget };
+
+const data = document.getElementById("graphlens-data");
+const place = document.getElementById("app");
+if (data && place) {
+  const read = (id: string) => fromBase64(document.getElementById(id)?.textContent ?? "");
+  const asset = () => gunzip(read("graphlens-engine"));
+  void render(place, read("graphlens-data"), { asset, host: staticHost() });
+}

@@ -20,21 +20,21 @@ export function textWidth(text: string, size: number, bold = false): number {
   return (units * size * (bold ? BOLD : 1)) / 1000;
 }
 
-/** Shorten a text to a width, keeping its start and its end. */
-export function fitText(text: string, size: number, width: number, bold = false): string {
+/** Shorten a text to a width, keeping its start and, of names, its end. */
+export function fitText(text: string, size: number, width: number, bold = false, keepEnd = true): string {
   if (textWidth(text, size, bold) <= width) return text;
   const letters = [...text];
   let low = 1;
   let high = letters.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (textWidth(cut(letters, middle), size, bold) <= width) low = middle;
+    if (textWidth(cut(letters, middle, keepEnd), size, bold) <= width) low = middle;
     else high = middle - 1;
   }
-  return cut(letters, low);
+  return cut(letters, low, keepEnd);
 }
 
-function cut(letters: readonly string[], keep: number): string {
-  const tail = Math.floor(keep / 3);
+function cut(letters: readonly string[], keep: number, keepEnd: boolean): string {
+  const tail = keepEnd ? Math.floor(keep / 3) : 0;
   return `${letters.slice(0, keep - tail).join("")}…${tail ? letters.slice(-tail).join("") : ""}`;
 }

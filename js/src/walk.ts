@@ -15,6 +15,15 @@ export function visible(scene: Scene, picture: Picture, box: number): Entity | n
   return shown.map(regionEntity).find((entity) => picture.places.has(entity)) ?? null;
 }
 
+/** Where walking starts: what is drawn first. */
+export function topmost(picture: Picture): Entity | null {
+  let best: [Entity, Rect] | null = null;
+  for (const [entity, place] of picture.places) {
+    if (!best || place.y < best[1].y || (place.y === best[1].y && place.x < best[1].x)) best = [entity, place];
+  }
+  return best?.[0] ?? null;
+}
+
 /** Go along the flow (up: to an operand, down: to a user) or across to a neighbour. */
 export function step(scene: Scene, picture: Picture, from: Entity, way: Way): Entity | null {
   const place = picture.places.get(from);

@@ -1,0 +1,111 @@
+// The tables of a section and of what it shows, as specifications for `Table`.
+
+import type { Doc } from "./doc";
+import type { Table as TableData } from "./payload";
+import type { TableColumn, TableSpec } from "./table";
+
+/** A table with a way from boxes to rows and back. */
+export interface LinkedTable extends TableSpec {
+  /** The row of a box, -1 for none. */
+  readonly rowOf: (box: number) => number;
+}
+
+/** A table of the payload as it is. */
+export function plainTable(data: TableData, strings: readonly string[]): LinkedTable {
+  const cell = (row: number, column: number) => strings[data.columns[column].cells[row]] ?? "";
+  const names = data.columns.map((column) => column.name);
+  return {
+    title: data.title,
+    note: data.note,
+    columns: data.columns,
+    rows: data.columns[0]?.cells.length ?? 0,
+    cell,
+    cellClass: (row, column) => (CODED.has(names[column]) ? `gl-v-${cell(row, column)}` : ""),
+    rowOf: () => -1,
+  };
+}
+
+/** Columns whose words have a colour. */
+const CODED = new Set(["severity", "status", "equal", "kind"]);
+
+const TEXT = (name: string): TableColumn => ({ name, type: "text" });
+
+/** The differences of a diff, one per row; choosing one selects its box. */
+export function mismatchTable(doc: Doc, onBox: (box: number) => void): LinkedTable | null {
+  const { diff, strings } = doc;
+  if (!diff) return null;
+  const { box, ...texts } = diff.mismatches;
+  const names = [
+    "severity",
+    "kind",
+    "field",
+    "node_a",
+    "node_b",
+    "a",
+    "b",
+    "target",
+    "module",
+    "source",
+    "graph",
+    "cause",
+  ] as const;
+  const cell = (row: number, column: number) => strings[texts[names[column]][row]] ?? "";
+  const dropped = diff.dropped ? `The ${box.length} worst rows; ${diff.dropped} more are in Diff.mismatches.` : "";
+  return {
+    title: "Mismatches",
+    note: dropped,
+    columns: names.map(TEXT),
+    rows: box.length,
+    cell,
+    cellClass: (row, column) => (CODED.has(names[column]) ? `gl-v-${cell(row, column)}` : ""),
+    onRow: (row) => {
+      if (box[row] >= 0) onBox(box[row]);
+    },
+    rowOf: (wanted) => box.indexOf(wanted),
+  };
+}
+
+/** Every node, one per row; choosing one selects it. */
+export function nodeTable(doc: Doc, onBox: (box: number) => void): LinkedTable {
+  const t = doc.strings;
+  const columns = [TEXT("name"), TEXT("op"), TEXT("target"), TEXT("value"), TEXT("module"), TEXT("graph")];
+  if (doc.diff) columns.unshift(TEXT("diff"));
+  const cell = (row: number, column: number): string => {
+    const kind = columns[column].name;
+    if (kind === "diff") return doc.status(row).replace("_", " ");
+    const [side] = doc.sides(row);
+    if (!side) return "";
+    const { nodes, values, graphs } = side.program;
+    const node = side.node;
+    if (kind === "value") return nodes.value[node] >= 0 ? t[values[nodes.value[node]].text] : "";
+    if (kind === "graph") return graphs[nodes.graph[node]] || "root";
+    return t[nodes[kind as "name" | "op" | "target" | "module"][node]];
+  };
+  return {
+    title: "Nodes",
+    note: "",
+    columns,
+    rows: doc.scene.boxes.length,
+    cell,
+    cellClass: (row, column) => (columns[column].name === "diff" ? `gl-s-${doc.status(row)}` : ""),
+    onRow: onBox,
+    rowOf: (box) => box,
+  };
+}
+
+/** All tables about a document, the one to open first in front. */
+export function tablesOf(
+  doc: Doc | null,
+  section: readonly TableData[],
+  strings: readonly string[],
+  onBox: (box: number) => void,
+): LinkedTable[] {
+  const own = section.map((table) => plainTable(table, strings));
+  if (!doc) return own;
+  const mismatches = mismatchTable(doc, onBox);
+  const data = doc.diff ? doc.diff.tables : doc.programs[0].program.tables;
+  const rest = data.map((table) => plainTable(table, strings));
+  return [...(mismatches ? [mismatches] : []), ...own, ...rest, nodeTable(doc, onBox)].filter(
+    (table) => table.rows > 0 || table === mismatches,
+  );
+}

@@ -1,0 +1,30 @@
+// Light or dark: what the reader chose, else what the notebook uses, else what the system prefers.
+
+import type { ViewState } from "./state";
+
+/** Keep `data-mode` of the root right until the signal ends; returns a function that applies another choice. */
+export function followTheme(root: HTMLElement, signal: AbortSignal): (theme: ViewState["theme"]) => void {
+  let chosen: ViewState["theme"] = "auto";
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const apply = () => {
+    const dark = chosen === "auto" ? (notebookIsDark(document.body) ?? system.matches) : chosen === "dark";
+    root.dataset.mode = dark ? "dark" : "light";
+  };
+  system.addEventListener("change", apply, { signal });
+  const observer = new MutationObserver(apply);
+  observer.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light"] });
+  signal.addEventListener("abort", () => observer.disconnect());
+  return (theme) => {
+    chosen = theme;
+    apply();
+  };
+}
+
+/** What JupyterLab, Notebook or VS Code say; null on any other page. */
+function notebookIsDark(body: HTMLElement): boolean | null {
+  const light = body.dataset.jpThemeLight;
+  if (light) return light === "false";
+  const { classList } = body;
+  if (classList.contains("vscode-dark") || classList.contains("vscode-high-contrast")) return true;
+  return classList.contains("vscode-light") ? false : null;
+}
