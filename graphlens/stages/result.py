@@ -8,12 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from graphlens.errors import StageError
 from graphlens.program.display import Displayable
 from graphlens.program.frozen import EMPTY
 from graphlens.program.program import Program
+from graphlens.stages import tables
 from graphlens.stages.failure import Failure
 from graphlens.stages.rows import MISMATCH_COLUMNS, SEVERITIES, UNEQUAL, Finding, LeafRow, RuntimeRow, StageRow
 
@@ -88,32 +87,24 @@ class RoundTrip(Displayable):
     @cached_property
     def stages(self) -> pd.DataFrame:
         """One row per stage: ``stage status seconds graphs nodes error hint``."""
-        return _frame(self.stage_rows, ("stage", "status", "seconds", "graphs", "nodes", "error", "hint"))
+        return tables.frame(self.stage_rows, ("stage", "status", "seconds", "graphs", "nodes", "error", "hint"))
 
     @cached_property
     def runtimes(self) -> pd.DataFrame:
         """One row per runtime: ``runtime status prepare seconds leaves deterministic error hint``."""
-        return _frame(self.runtime_rows, RuntimeRow.__struct_fields__)
+        return tables.frame(self.runtime_rows, RuntimeRow.__struct_fields__)
 
     @cached_property
     def outputs(self) -> pd.DataFrame:
         """One row per runtime and leaf: ``runtime leaf status equal max_abs max_rel dtype shape error``."""
-        return _frame(self.leaf_rows, LeafRow.__struct_fields__)
+        return tables.frame(self.leaf_rows, LeafRow.__struct_fields__)
 
     @cached_property
     def mismatches(self) -> pd.DataFrame:
         """The mismatches of all stages, worst first, with the stage in the first column."""
-        import pandas as pd
-
-        frames = [pd.DataFrame([finding.columns() for finding in self.findings], columns=list(MISMATCH_COLUMNS))]
-        for stage, diff in self.diffs.items():
-            frame = diff.mismatches.copy()
-            frame.insert(0, "stage", stage)
-            frames.append(frame)
-        table = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
-        rank = table["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})
-        order = rank.astype("float").sort_values(kind="stable").index
-        return table.loc[order].reset_index(drop=True)
+        found = tables.frame(self.findings, MISMATCH_COLUMNS)
+        made = tables.joined("stage", {stage: diff.mismatches for stage, diff in self.diffs.items()})
+        return tables.worst_first(tables.below(found, made))
 
     @property
     def verdict(self) -> str:
@@ -133,10 +124,3 @@ class RoundTrip(Displayable):
         from graphlens.view import report
 
         return report(self, path, **options)
-
-
-def _frame(rows: tuple[Struct, ...], columns: tuple[str, ...]) -> pd.DataFrame:
-    import pandas as pd
-
-    records = [[getattr(row, column) for column in columns] for row in rows]
-    return pd.DataFrame(records, columns=list(columns))

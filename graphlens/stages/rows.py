@@ -68,10 +68,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     a: str = ""
     b: str = ""
 
-    def columns(self) -> tuple[str, ...]:
-        """The values in the order of `MISMATCH_COLUMNS`."""
-        return tuple(getattr(self, column) for column in MISMATCH_COLUMNS)
-
 
 MISMATCH_COLUMNS = Finding.__struct_fields__
 
