@@ -114,5 +114,6 @@ def _chunks(tensor: torch.Tensor) -> Iterator[memoryview]:
 
 
 def _bytes_of(piece: torch.Tensor) -> memoryview:
-    resolved = piece.resolve_conj().resolve_neg().contiguous().cpu()
-    return memoryview(resolved.reshape(-1).view(torch.uint8).numpy()).cast("B")
+    flat = piece.resolve_conj().resolve_neg().contiguous().cpu().reshape(-1)
+    # one element counts as contiguous whatever its stride, but cannot be viewed as bytes then
+    return memoryview(flat.as_strided((flat.numel(),), (1,)).view(torch.uint8).numpy()).cast("B")
