@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from msgspec import Raw
+
 from graphlens.program.argument import Argument
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph
 from graphlens.program.parts import InputSpec, Origin, Symbol, Versions
 from graphlens.program.program import ROOT, Program, child_path
 from graphlens.read import schema
-from graphlens.read.archive_call import build_graph
+from graphlens.read.archive_call import Converted, build_graph
 from graphlens.read.archive_decode import Reading, decode
 from graphlens.read.archive_layout import Layout, find_layout, payloads
 from graphlens.read.archive_member import read_member
@@ -115,7 +117,7 @@ def _read(archive: Archive, layout: Layout, policy: str) -> Program:
         graphs=freeze(graphs),
         inputs=inputs,
         outputs=outputs,
-        symbol_table=_symbols(graphs, constraints, reading.symbolic),
+        symbol_table=_symbols(graphs, constraints, reading),
         ranges=constraints,
         stored=stored,
         module_calls=calls,
@@ -156,24 +158,33 @@ def _graphs(
     """Convert the root and every nested graph, to any depth, in the order in which they are met."""
     names = [spec.argument for spec in inputs]
     graphs: dict[str, Graph] = {}
-    stack: list[tuple[str, schema.Graph, str]] = [(ROOT, root, "$.graph_module.graph")]
+    shared: dict[tuple[str, str], tuple[Raw, Converted]] = {}
+    stack: list[tuple[str, Converted]] = [(ROOT, build_graph(root, reading, metadata, "$.graph_module.graph", names))]
     while stack:
-        path, graph, json_path = stack.pop()
+        path, (graph, children) = stack.pop()
         if len(graphs) >= PATH_LIMIT:
-            reading.notice("graphs", json_path, f"only the first {PATH_LIMIT} nested graphs are listed")
+            reading.notice("graphs", "$", f"only the first {PATH_LIMIT} nested graphs are listed")
             break
-        graphs[path], children = build_graph(graph, reading, metadata, json_path, names)
-        stack.extend((child_path(path, c.node, c.role), c.graph, c.json_path) for c in reversed(children))
+        graphs[path] = graph
+        below = []
+        for node, role, held in children:
+            # a body with several callers is written once for each of them, under one name
+            raw, converted = shared.get((path, held.attribute), (None, None))
+            if raw is None or converted is None or bytes(raw) != bytes(held.raw):
+                converted = build_graph(held.graph, reading, metadata, held.json_path, names)
+                shared[path, held.attribute] = (held.raw, converted)
+            below.append((child_path(path, node, role), converted))
+        stack.extend(reversed(below))
     return graphs
 
 
-def _symbols(graphs: Mapping[str, Graph], constraints: Mapping[str, Any], symbolic: bool) -> tuple[Symbol, ...]:
+def _symbols(graphs: Mapping[str, Graph], constraints: Mapping[str, Any], reading: Reading) -> tuple[Symbol, ...]:
     """List the symbols; a program without any does not pay for the import."""
-    if not constraints and not symbolic:
+    if not constraints and not reading.symbolic:
         return ()
     from graphlens.program.symbols import symbol_table
 
-    return symbol_table(graphs, constraints)
+    return symbol_table(graphs, constraints, reading.hints)
 
 
 def _example_inputs(layout: Layout) -> str | None:

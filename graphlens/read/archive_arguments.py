@@ -32,8 +32,8 @@ class Scope(Protocol):
     def undefined(self, name: str) -> Argument:
         """Label a name that no node before this one has."""
 
-    def nested_graph(self, argument: schema.GraphArgument, where: Where) -> Argument:
-        """Hold a nested graph, and return what stands in its place."""
+    def nested_graph(self, raw: Raw, where: Where) -> Argument:
+        """Hold the nested graph of a `GraphArgument`, and return what stands in its place."""
 
 
 def to_argument(raw: Raw, scope: Scope, place: int | str) -> Argument:
@@ -76,8 +76,7 @@ def _convert(data: bytes, scope: Scope, where: Where) -> Argument:
             entries = decode(value, dict[str, Raw], scope.reading, f".{member}")
             stack.extend((inner, name, bytes(part), (*here, name)) for name, part in reversed(entries.items()))
         elif member == "as_graph":
-            held = decode(value, schema.GraphArgument, scope.reading, f".{member}")
-            into.append((key, scope.nested_graph(held, here)))
+            into.append((key, scope.nested_graph(value, here)))
         else:
             into.append((key, _leaf(item, member, value, scope)))
     for into, position, inner in reversed(maps):  # inner dicts were met after the ones that hold them

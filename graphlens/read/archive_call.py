@@ -154,7 +154,7 @@ def _subgraphs(
 ) -> tuple[Subgraph, ...]:
     roles = subgraph_roles(target, args, [part.where for part in held])
     found = list(zip(roles, held, strict=True))
-    builder.children += [Child(name, role, part.graph, part.json_path) for role, part in found]
+    builder.children += [Child(name, role, part) for role, part in found]
     return tuple(Subgraph(role, where_text(part.where), part.attribute) for role, part in found)
 
 

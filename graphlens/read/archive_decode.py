@@ -31,6 +31,7 @@ class Reading:
         "_notices",
         "file",
         "graph",
+        "hints",
         "item",
         "lenient",
         "literals",
@@ -50,6 +51,8 @@ class Reading:
         self.values: dict[bytes, Any] = {}
         self.symbolic = False
         """Whether any value has a symbol in it."""
+        self.hints: dict[str, int | float] = {}
+        """Example values by expression."""
         self.shared: dict[Any, Any] = {}
         self.graph = "$"
         self.node = -1

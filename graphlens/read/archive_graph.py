@@ -29,22 +29,22 @@ from graphlens.read.limits import brief
 Shared = TypeVar("Shared", str, tuple[str, ...])
 
 
-class Child(NamedTuple):
-    """A nested graph still to be converted: who holds it, in which role, and where it is in the JSON."""
-
-    node: str
-    role: str
-    graph: schema.Graph
-    json_path: str
-
-
 class Held(NamedTuple):
     """A nested graph among the arguments of the node that is being read."""
 
     where: Where
     attribute: str
     graph: schema.Graph
+    raw: Raw
     json_path: str
+
+
+class Child(NamedTuple):
+    """A nested graph still to be converted: who holds it, in which role, and where it is in the JSON."""
+
+    node: str
+    role: str
+    held: Held
 
 
 class Builder:
@@ -75,9 +75,10 @@ class Builder:
         self.reading.notice("undefined values", "", f"{brief(name)} {why}")
         return Opaque("undefined value", name)
 
-    def nested_graph(self, argument: schema.GraphArgument, where: Where) -> Argument:
+    def nested_graph(self, raw: Raw, where: Where) -> Argument:
         """Add the `get_attr` node through which a live graph holds a nested one."""
-        self.held.append(Held(where, argument.name, argument.graph, self.reading.path("") + ".as_graph.graph"))
+        argument = decode(raw, schema.GraphArgument, self.reading, ".as_graph")
+        self.held.append(Held(where, argument.name, argument.graph, raw, self.reading.path(".as_graph.graph")))
         meta = self.inherited if len(where) == 1 else EMPTY
         return self.add(Node(name=self.new_name(argument.name), op="get_attr", target=argument.name, meta=meta))
 

@@ -37,8 +37,8 @@ class _Outside:
     def undefined(self, name: str) -> Argument:
         return Opaque("value", name)
 
-    def nested_graph(self, argument: schema.GraphArgument, where: Where) -> Argument:
-        return Opaque("graph", f"{argument.name} at {where[0]}")
+    def nested_graph(self, raw: Raw, where: Where) -> Argument:
+        return Opaque("graph", f"{len(bytes(raw))} bytes of JSON at {where[0]}")
 
 
 def input_specs(signature: schema.GraphSignature, in_spec: str | None, reading: Reading) -> tuple[InputSpec, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Raw
 
@@ -50,7 +50,9 @@ class Values:
             if known is None:
                 meta = decode(data, schema.TensorMeta, self._reading, f"{self._where}.tensor_values.{name}")
                 known = self._reading.values[data] = tensor_value(meta)
-                self._reading.symbolic |= b"as_expr" in data
+                if b"as_expr" in data:
+                    self._reading.symbolic = True
+                    self._reading.hints.update(_hints(meta))
             return known
         kind, field, raw = self._others[name]
         where = f"{self._where}.{field}.{name}"
@@ -70,6 +72,13 @@ def tensor_value(meta: schema.TensorMeta) -> TensorValue:
         layout=layout_name(meta.layout),
         requires_grad=meta.requires_grad,
     )
+
+
+def _hints(meta: schema.TensorMeta) -> Iterator[tuple[str, int]]:
+    """Yield the example values that sizes carry; of whole expressions, of which only those of single symbols are of use."""
+    for part in meta.sizes:
+        if part.as_expr is not None and part.as_expr.hint is not None and part.as_expr.hint.as_int is not None:
+            yield canonical(part.as_expr.expr_str), part.as_expr.hint.as_int
 
 
 def device_text(device: schema.Device) -> str:
