@@ -11,7 +11,7 @@ from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph, ModuleCall, Node, Subgraph
 from graphlens.program.parts import InputSpec, Origin, OutputSpec, Range, StoredTensor, Symbol, Versions
 from graphlens.program.program import Program
-from graphlens.program.value import TensorValue
+from graphlens.program.value import ConstValue, TensorValue
 
 TRACE = 'File "/home/someone/secret/model.py", line 12, in forward\n    return self.proj(x)\n'
 
@@ -128,11 +128,25 @@ def nested_program(hostile="", layers=3):
     )
 
 
+def plain_program(nodes, nested=None, **parts):
+    graphs = {"": Graph(nodes=tuple(nodes))} | {path: Graph(nodes=body) for path, body in (nested or {}).items()}
+    return Program(graphs=freeze(graphs), **parts)
+
+
 @pytest.fixture(scope="session")
 def make():
     """The makers above, for tests that need another program."""
     return SimpleNamespace(
-        node=node, placeholder=placeholder, output=output, call=call, tensor=tensor, nested=nested_program, calls=calls
+        node=node,
+        placeholder=placeholder,
+        output=output,
+        call=call,
+        tensor=tensor,
+        const=ConstValue,
+        ref=Ref,
+        seq=lambda *items: Seq("list", items),
+        nested=nested_program,
+        program=plain_program,
     )
 
 
