@@ -175,7 +175,9 @@ def test_inference_tensors():
 
 
 def test_constants_of_graph_modules_are_named_from_the_root():
-    inner = models.holder(lambda graph, x: graph.create_node("get_attr", "constant"))
+    inner = models.body(torch.sin)
     inner.constant = torch.ones(3)
+    with inner.graph.inserting_before():
+        inner.graph.create_node("get_attr", "constant")
     gm = models.holder(lambda graph, x: graph.call_module("inner", (x,)), inner=inner)
     assert [(tensor.fqn, tensor.kind) for tensor in read(gm).stored] == [("inner.constant", "constant")]
