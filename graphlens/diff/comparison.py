@@ -12,10 +12,11 @@ from graphlens.diff.fields import NodeComparer, Placed, nodes_of_lone_graphs
 from graphlens.diff.fields_program import compare_programs
 from graphlens.diff.matching import Matching
 from graphlens.diff.profile import pytorch_findings
-from graphlens.diff.proof import Proof, Refusal
+from graphlens.diff.proof import Proof
+from graphlens.diff.refusals import refused
 from graphlens.diff.rows import PROGRAM, Finding, Kind, Mismatch
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
-from graphlens.diff.severity import Judge, Selector, explains_refusal, make_judge, selects
+from graphlens.diff.severity import Judge, Selector, make_judge, selects
 from graphlens.program.frames import frame_text, user_frame
 from graphlens.program.graph import Node
 from graphlens.program.program import Program
@@ -49,7 +50,8 @@ def compare(
     ignore
         Fields, patterns or pairs of field and kind that are left out of the rows; the verdict says how many were.
     stack_trace
-        ``"exact"``, ``"no lines"`` or `StackTraces`: how far lines may move, which path prefixes are the same.
+        ``"exact"``, ``"no lines"``, ``"user"`` (frames of torch itself do not count) or `StackTraces`: how far lines may
+        move, which path prefixes are the same.
     weights
         ``"digest"`` trusts sizes and CRC-32 of archives, and digests; ``"exact"`` compares the bytes; ``"ignore"``
         compares structure only, and the proof says so.
@@ -82,7 +84,7 @@ def judge_alignment(a: Program, b: Program, alignment: Alignment, proof: Proof, 
         placed = list(pytorch_findings(matching, settings.stack_trace))
     else:
         placed = _everything(matching, settings)
-        placed += _refusals(matching, placed, proof)
+        placed += refused(matching, placed, proof)
     rows = tuple(_row(item, judge) for item in placed)
     kept = tuple(row for row in rows if not any(selects(s, row.field, row.kind) for s in settings.ignore))
     return Diff(a=a, b=b, alignment=alignment, proof=proof, rows=kept, settings=settings, ignored=len(rows) - len(kept))
@@ -112,27 +114,6 @@ def _inputs_follow_signature(placed: list[Placed], program_level: list[Finding])
         key = (item.finding.kind, node.name if node is not None else "")
         at_root = item.graph == "" and node is not None and node.op == "placeholder"
         yield item.inherited(arguments[key]) if at_root and key in arguments else item
-
-
-def _refusals(matching: Matching, placed: list[Placed], proof: Proof) -> list[Placed]:
-    """Give every order that the checker refused a row, and every other refusal if no row says why there is one."""
-    found = [_refused(matching, refusal, "order") for refusal in proof.refusals if refusal.check == "order"]
-    explained = found or any(explains_refusal(p.finding.field, p.finding.kind, p.finding.aspect) for p in placed)
-    if not explained:
-        found += [_refused(matching, refusal, "proof") for refusal in proof.refusals]
-    if proof.level == "different" and not proof.refusals and not explained:
-        found.append(
-            _refused(matching, Refusal(graph=PROGRAM, node_a="", node_b="", check="", message=str(proof)), "proof")
-        )
-    return found
-
-
-def _refused(matching: Matching, refusal: Refusal, field: str) -> Placed:
-    match = next((m for m in matching.graphs if refusal.graph in (m.path_a, m.path_b)), None)
-    a = match.a[refusal.node_a] if match is not None and refusal.node_a in match.a else None
-    b = match.b[refusal.node_b] if match is not None and refusal.node_b in match.b else None
-    finding = Finding(field=field, kind="changed", b=refusal.message, aspect=refusal.check, value_b=refusal)
-    return Placed(refusal.graph, match.path_b if match is not None else None, a, b, finding)
 
 
 def _row(item: Placed, judge: Judge) -> Mismatch:

@@ -72,7 +72,7 @@ class CallComparer:
             return
         one, two = (value, keywords[name]) if mine else (keywords[name], value)
         found = list(self.arguments.differences(place, one, two, bodies))
-        yield from found or [argument_finding(place, "changed", one, two, "keyword")]
+        yield from found or [_respelled(place, name, one, two, mine=mine)]
 
     def _one_sided(self, place: Place, name: str, value: Argument, info: OpInfo | None, *, mine: bool) -> Finding:
         index = info.index.get(name) if info else None
@@ -86,7 +86,7 @@ class CallComparer:
             kind="lost" if mine else "added",
             a=shorten(argument_text(value)) if mine else "",
             b="" if mine else shorten(argument_text(value)),
-            aspect="default" if unwritten else "length",
+            aspect="default" if unwritten else "kernel" if name in _KERNEL_CHOICES else "length",
             where=place[1],
             value_a=value if mine else None,
             value_b=None if mine else value,
@@ -133,6 +133,24 @@ class CallComparer:
         ):
             return False
         return commutes(a, _values(self.arguments.match.a)) and commutes(b, _values(self.arguments.match.b))
+
+
+_KERNEL_CHOICES = {"cudnn_enable", "cudnn_enabled"}
+
+
+def _respelled(place: Place, name: str, a: Argument, b: Argument, *, mine: bool) -> Finding:
+    """Make a finding about an argument that went from position to keyword, or back."""
+    ours, theirs = shorten(argument_text(a)), shorten(argument_text(b))
+    return Finding(
+        field=place[0],
+        kind="changed",
+        a=ours if mine else f"{name}={ours}",
+        b=f"{name}={theirs}" if mine else theirs,
+        aspect="keyword",
+        where=place[1],
+        value_a=a,
+        value_b=b,
+    )
 
 
 def _values(graph: Graph) -> Callable[[str], Value | None]:

@@ -52,7 +52,7 @@ class MetaComparer:
     def _difference(self, key: str, a: Any, b: Any) -> str | None:
         """Say in which aspect two values of a key differ (``""``: nothing special); `None` if they do not."""
         if key == "stack_trace" and isinstance(a, str) and isinstance(b, str):
-            return None if self._same_trace(a, b) else ""
+            return None if self._same_trace(a, b) else "layout" if a.split() == b.split() else ""
         if key == "nn_module_stack" and _all(a, ModuleCall) and _all(b, ModuleCall):
             return _module_stacks(a, b)
         if key == "from_node" and _all(a, Provenance) and _all(b, Provenance):
@@ -183,7 +183,7 @@ def _first_difference(a: str, b: str) -> tuple[str, str]:
 
 _TEXTS: Mapping[str, Callable[[Any], str]] = {
     "stack_trace": lambda trace: frame_text(user_frame(trace)) or shorten(trace.strip().replace("\n", " ⏎ ")),
-    "nn_module_stack": lambda stack: " › ".join(f"{call.call} ({call.type})" for call in stack),
+    "nn_module_stack": lambda stack: " › ".join(f"{call.call or 'root'} ({call.type})" for call in stack),
     "source_fn_stack": lambda stack: " › ".join(f"{name}: {target}" for name, target in stack),
     "from_node": lambda chain: " › ".join(_provenance_text(entry) for entry in chain),
 }

@@ -23,20 +23,18 @@ Pairs = Sequence[tuple[StoredTensor | None, StoredTensor | None]]
 def pair_stored(
     a: Sequence[StoredTensor], b: Sequence[StoredTensor], renamed: Mapping[str, str]
 ) -> list[tuple[StoredTensor | None, StoredTensor | None]]:
-    """Pair stored tensors by the names that the signatures' match gives, else by their own names."""
-    at_b = {tensor.fqn: tensor for tensor in b}
-    at_a = {tensor.fqn for tensor in a}
-    pairs: list[tuple[StoredTensor | None, StoredTensor | None]] = []
-    taken: set[str] = set()
-    for tensor in a:
-        name = renamed.get(tensor.fqn, tensor.fqn)
-        if name not in at_b or name in taken or (name in at_a and name != tensor.fqn and tensor.fqn in at_b):
-            name = tensor.fqn
-        partner = at_b.get(name) if name not in taken else None
-        if partner is not None:
-            taken.add(name)
-        pairs.append((tensor, partner))
-    return pairs + [(None, tensor) for tensor in b if tensor.fqn not in taken]
+    """Pair stored tensors by their names, then by the names that the signatures' match gives; a name may repeat."""
+    at_b: dict[str, list[StoredTensor]] = {}
+    for tensor in b:
+        at_b.setdefault(tensor.fqn, []).append(tensor)
+    found: dict[int, StoredTensor] = {}
+    for names in ({}, renamed):
+        for i, tensor in enumerate(a):
+            partners = at_b.get(names.get(tensor.fqn, tensor.fqn)) if i not in found else None
+            if partners:
+                found[i] = partners.pop(0)
+    pairs: list[tuple[StoredTensor | None, StoredTensor | None]] = [(t, found.get(i)) for i, t in enumerate(a)]
+    return pairs + [(None, tensor) for left in at_b.values() for tensor in left]
 
 
 def compare_stored(pairs: Pairs, renaming: Renaming, mode: WeightsMode, *, both_complete: bool) -> Iterator[Finding]:
@@ -94,7 +92,18 @@ def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMod
         )
     if mode != "ignore" and not any(finding.field in _ELEMENTS for finding in described):
         equality = stored_equal(a, b, mode)
-        if equality.state == "different":
+        if equality.state == "unknown" and _without_elements(a) != _without_elements(b):
+            yield Finding(
+                field=field,
+                kind="lost" if _without_elements(b) else "added",
+                a=stored_text(a),
+                b=stored_text(b),
+                aspect="elements",
+                where="value",
+                value_a=a,
+                value_b=b,
+            )
+        elif equality.state == "different":
             yield Finding(
                 field=field,
                 kind="changed",
@@ -105,6 +114,11 @@ def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMod
                 value_a=a,
                 value_b=b,
             )
+
+
+def _without_elements(tensor: StoredTensor) -> bool:
+    """Whether a tensor has no elements anywhere (fake, meta), rather than some that cannot be read."""
+    return tensor.content is None and tensor.member is None and tensor.shape is not None
 
 
 def _filled(tensor: StoredTensor) -> StoredTensor:

@@ -92,7 +92,8 @@ def to_dict(diff: Diff) -> dict[str, Any]:
 def _settings(settings: Settings) -> dict[str, Any]:
     severities = [{"field": plain(key), "severity": value} for key, value in settings.severities.items()]
     data = {name: plain(getattr(settings, name)) for name in ("profile", "pins", "ignore", "weights")}
-    data["stack_trace"] = {"lines": settings.stack_trace.lines, "prefixes": dict(settings.stack_trace.prefixes)}
+    traces = settings.stack_trace
+    data["stack_trace"] = {"lines": traces.lines, "prefixes": dict(traces.prefixes), "library": traces.library}
     return data | {"severities": severities}
 
 
@@ -175,7 +176,8 @@ def _read_settings(data: dict[str, Any]) -> Settings:
     def selector(item: Any) -> Any:
         return tuple(item) if isinstance(item, list) else item
 
-    traces = StackTraces(data["stack_trace"]["lines"], freeze(data["stack_trace"]["prefixes"]))
+    given = data["stack_trace"]
+    traces = StackTraces(given["lines"], freeze(given["prefixes"]), given["library"])
     return Settings(
         profile=data["profile"],
         pins=tuple((a, b) for a, b in data["pins"]),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from graphlens.diff.severity import Selector, check_selector
 from graphlens.errors import DiffError
-from graphlens.program.frames import parse_stack_trace
+from graphlens.program.frames import TORCH, Frame, frame_rank, parse_stack_trace
 from graphlens.program.frozen import EMPTY, freeze
 
 PROFILES: Final = ("all", "pytorch")
@@ -30,19 +30,23 @@ class StackTraces(Struct, frozen=True):
         By how many lines a frame may have moved: `0` not at all, `None` by any number.
     prefixes
         Path prefixes to rewrite in both programs before they are compared, ``{"/home/me/src/": ""}``.
+    library
+        Whether frames of torch, of the standard library and of generated code count. Another release of torch moves
+        its own lines; without them the user's frames are compared, as long as there are any.
     """
 
     lines: int | None = 0
     prefixes: Mapping[str, str] = EMPTY
+    library: bool = True
 
     def same(self, a: str, b: str) -> bool:
         """Whether two stack traces agree within the tolerance."""
         a, b = steady_trace(a), steady_trace(b)
         if a == b:
             return True
-        if self.lines == 0 and not self.prefixes:
+        if self.lines == 0 and not self.prefixes and self.library:
             return False
-        ours, theirs = parse_stack_trace(a), parse_stack_trace(b)
+        ours, theirs = self._frames(a), self._frames(b)
         if not ours or len(ours) != len(theirs):
             return False
         return all(
@@ -52,6 +56,12 @@ class StackTraces(Struct, frozen=True):
             and (self.lines is None or abs(x.line - y.line) <= self.lines)
             for x, y in zip(ours, theirs, strict=True)
         )
+
+    def _frames(self, trace: str) -> tuple[Frame, ...]:
+        frames = parse_stack_trace(trace)
+        if self.library:
+            return frames
+        return tuple(frame for frame in frames if frame_rank(frame.file) < TORCH) or frames
 
     def _path(self, path: str) -> str:
         for prefix, replacement in self.prefixes.items():
@@ -119,20 +129,22 @@ def make_settings(
 def _stack_traces(given: StackTraces | Mapping[str, Any] | str) -> StackTraces:
     if isinstance(given, StackTraces):
         return given
-    named = {"exact": EXACT, "no lines": StackTraces(lines=None)}
+    named = {"exact": EXACT, "no lines": StackTraces(lines=None), "user": StackTraces(library=False)}
     if isinstance(given, str):
         if given in named:
             return named[given]
         raise DiffError(
-            f"stack_trace={given!r} does not exist; choose 'exact', 'no lines' or StackTraces(lines, prefixes)"
+            f"stack_trace={given!r} does not exist; choose 'exact', 'no lines', 'user' or StackTraces(lines, prefixes, library)"
         )
     try:
         lines, prefixes = given.get("lines", 0), dict(given.get("prefixes", {}))
-        unknown = set(given) - {"lines", "prefixes"}
+        unknown = set(given) - {"lines", "prefixes", "library"}
     except (AttributeError, TypeError, ValueError) as error:
         raise DiffError(
             f"stack_trace={given!r} is no tolerance; give {{'lines': 3, 'prefixes': {{'/src/': ''}}}}"
         ) from error
     if unknown or not (lines is None or (type(lines) is int and lines >= 0)):
-        raise DiffError(f"stack_trace={given!r} is no tolerance; it has 'lines' (a number or None) and 'prefixes'")
-    return StackTraces(lines, freeze(prefixes))
+        raise DiffError(
+            f"stack_trace={given!r} is no tolerance; it has 'lines' (a number or None), 'prefixes' and 'library'"
+        )
+    return StackTraces(lines, freeze(prefixes), bool(given.get("library", True)))

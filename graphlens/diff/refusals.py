@@ -1,0 +1,63 @@
+"""What the checker refused, as differences: a refusal that no row explains must never look like a program that is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphlens.diff.check.live import all_facts
+from graphlens.diff.effects import PURE
+from graphlens.diff.fields import Placed
+from graphlens.diff.matching import Matching
+from graphlens.diff.proof import DIFFERENT, Proof, Refusal
+from graphlens.diff.rows import PROGRAM, Finding
+from graphlens.diff.severity import ACCEPTED_BY_RULE, explains_refusal
+
+_EDITS = ("op", "target", "args", "kwargs")
+
+
+def refused(matching: Matching, placed: Iterable[Placed], proof: Proof) -> list[Placed]:
+    """Give every order that the checker refused a row, and every other refusal if no row says why there is one."""
+    known = [item for item in placed if explains_refusal(item.finding.field, item.finding.kind, item.finding.aspect)]
+    found = _reordered(matching, known, proof)
+    if known or found or proof.level != DIFFERENT:
+        return found
+    refusals = proof.refusals or (Refusal(graph=PROGRAM, node_a="", node_b="", check="", message=str(proof)),)
+    return [_place(matching, refusal, "proof") for refusal in refusals]
+
+
+def _reordered(matching: Matching, known: list[Placed], proof: Proof) -> list[Placed]:
+    """Make rows of effects in another order, of nodes that are themselves unchanged.
+
+    Where a node with an effect has no partner, the order of the others follows from that.
+    """
+    orders = [refusal for refusal in proof.refusals if refusal.check == "order"]
+    if not orders:
+        return []
+    edited = {
+        (item.graph, item.a.name)
+        for item in known
+        if item.a is not None and item.finding.field in _EDITS and item.finding.aspect not in ACCEPTED_BY_RULE
+    }
+    source = _lone_effect(matching, known)
+    rows = [_place(matching, refusal, "order") for refusal in orders if (refusal.graph, refusal.node_a) not in edited]
+    return [row.inherited(source) for row in rows] if source else rows
+
+
+def _lone_effect(matching: Matching, known: list[Placed]) -> str:
+    facts = all_facts(matching.a), all_facts(matching.b)
+    for item in known:
+        if item.finding.kind in ("only_a", "only_b"):
+            side = int(item.finding.kind == "only_b")
+            node, path = (item.b, item.graph_b) if side else (item.a, item.graph)
+            here = facts[side].get(path or "")
+            if node is not None and here is not None and not here.does.get(node.name, PURE).pure:
+                return node.name
+    return ""
+
+
+def _place(matching: Matching, refusal: Refusal, field: str) -> Placed:
+    match = next((m for m in matching.graphs if refusal.graph in (m.path_a, m.path_b)), None)
+    a = match.a[refusal.node_a] if match is not None and refusal.node_a in match.a else None
+    b = match.b[refusal.node_b] if match is not None and refusal.node_b in match.b else None
+    finding = Finding(field=field, kind="changed", b=refusal.message, aspect=refusal.check, value_b=refusal)
+    return Placed(refusal.graph, match.path_b if match is not None else None, a, b, finding)
