@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphlens.view.roles import FOLDED
+from graphlens.view.draw.walk import runs, walk_scene
 from graphlens.view.scene import Scene
 
 BUDGET = 150
@@ -11,6 +11,8 @@ BUDGET = 150
 
 def first_open(scene: Scene, depth: int, *, budget: int = BUDGET) -> list[int]:
     """Return the regions to open: all down to a depth, level by level, while the picture stays small.
+
+    Of a long run of equal modules only the first is opened.
 
     Parameters
     ----------
@@ -22,21 +24,22 @@ def first_open(scene: Scene, depth: int, *, budget: int = BUDGET) -> list[int]:
     budget
         Stop before a region would bring more boxes and regions than this into the picture.
     """
-    children: list[list[int]] = [[] for _ in scene.regions]
-    direct = _direct_boxes(scene)
+    regions = walk_scene(scene).regions[: len(scene.regions)]
+    children: list[list[int]] = [[] for _ in regions]
     for number, region in enumerate(scene.regions):
         if region.parent >= 0:
             children[region.parent].append(number)
-    shown = direct[0] + len(children[0])
-    opened, level = [0], children[0]
-    if len(level) == 1 and direct[0] <= 3:
+    repeated = {i for siblings in children for run in runs(regions, siblings) for i in run[1:]}
+    costs = [len(r.boxes) + sum(i not in repeated for i in children[number]) for number, r in enumerate(regions)]
+    shown, opened, level = costs[0], [0], children[0]
+    if len(level) == 1 and len(regions[0].boxes) <= 3:
         depth += 1
     for _ in range(depth):
         below: list[int] = []
         for number in level:
             inside = _unit(scene, children, number)
-            cost = sum(direct[i] + len(children[i]) for i in inside)
-            if shown + cost > budget:
+            cost = sum(costs[i] for i in inside)
+            if number in repeated or shown + cost > budget:
                 continue
             shown += cost
             opened += inside
@@ -48,13 +51,3 @@ def first_open(scene: Scene, depth: int, *, budget: int = BUDGET) -> list[int]:
 def _unit(scene: Scene, children: list[list[int]], number: int) -> list[int]:
     """Return a region, and for a call its nested graphs with it."""
     return [number, *children[number]] if scene.regions[number].kind == "call" else [number]
-
-
-def _direct_boxes(scene: Scene) -> list[int]:
-    """Count the boxes drawn directly in each region."""
-    used = {edge.src for edge in scene.edges}
-    counts = [0] * len(scene.regions)
-    for number, box in enumerate(scene.boxes):
-        if box.role != "call" and not (box.role in FOLDED and number in used):
-            counts[box.region] += 1
-    return counts

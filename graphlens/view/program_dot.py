@@ -20,8 +20,9 @@ def program_dot(program: Program, depth: int) -> str:
     orthogonal splines, a font with built-in metrics.
     """
     scene = program_scene(program)
-    walk = walk_scene(scene)
-    opened = open_regions(walk, _opened(walk, first_open(scene, depth, budget=1_000_000)))
+    wanted = first_open(scene, depth, budget=1_000_000)
+    walk = walk_scene(scene, wanted)
+    opened = open_regions(walk, wanted)
     graphs: dict[int, Digraph] = {}
     for number in sorted(opened, key=lambda number: -walk.regions[number].depth):
         graph = graphs[number] = _graph(program) if number == 0 else _cluster(walk, number)
@@ -46,12 +47,6 @@ def _graph(program: Program) -> Digraph:
 def _cluster(walk: Walk, number: int) -> Digraph:
     label = _text(walk.regions[number].label)
     return Digraph(name=f"cluster_r{number}", graph_attr={"label": label, "style": "rounded"})
-
-
-def _opened(walk: Walk, opened: list[int]) -> list[int]:
-    """Open the runs around opened regions, too."""
-    repeats = {walk.regions[i].parent for i in opened if walk.regions[i].parent >= 0}
-    return [*opened, *(i for i in repeats if walk.regions[i].kind == "repeat")]
 
 
 def _lines(walk: Walk, entity: Entity) -> list[str]:

@@ -43,8 +43,9 @@ def _short(text: str, widest: int) -> str:
 
 def outline(scene: Scene, expanded: Iterable[int], *, most: int = MOST_LINES) -> str:
     """Write the drawing of a scene as an indented list: regions with `+` (closed) and `-` (open), boxes with values."""
-    walk = walk_scene(scene)
-    opened = frozenset(open_regions(walk, expanded))
+    wanted = tuple(expanded)
+    walk = walk_scene(scene, wanted)
+    opened = frozenset(open_regions(walk, wanted))
     lines: list[str] = []
     stack = [(0, member) for member in reversed(members_of(walk, 0))]
     while stack and len(lines) < most:

@@ -237,8 +237,17 @@ def test_a_foreign_object_is_refused_with_its_type():
 
 
 def test_the_first_picture_stays_small(make):
-    payload = build_payload([make.nested(layers=200)])
+    nodes = [make.node(f"n{i}", target=f"aten.op{i % 2}.default", modules=[(f"m{i}", "M")]) for i in range(200)]
+    payload = build_payload([make.program((*nodes, make.output("n0")))])
     assert payload.sections[0].views[0].open == [0]
+
+
+def test_of_equal_layers_only_the_first_is_opened(make):
+    payload = build_payload([make.nested(layers=50)], expand=1)
+    keys = texts(payload, payload.programs[0].scene.regions.key)
+    opened = {keys[i] for i in payload.sections[0].views[0].open}
+    assert {"#layers.0", "#layers.1"} <= opened
+    assert "#layers.2" not in opened
 
 
 def test_expand_opens_levels(make):

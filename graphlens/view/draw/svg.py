@@ -53,8 +53,9 @@ def scene_svg(
     str
         An SVG document, without XML declaration, its size in px.
     """
-    walk = walk_scene(scene)
-    picture = picture_of(walk, compose(walk, expanded, timeout=timeout))
+    opened = tuple(expanded)
+    walk = walk_scene(scene, opened)
+    picture = picture_of(walk, compose(walk, opened, timeout=timeout))
     body = _body(walk, picture, marks)
     scope = f"gl{hashlib.blake2b(body.encode('utf-8', 'replace'), digest_size=5).hexdigest()}"
     size = f"{number(picture.width)} {number(picture.height)}"

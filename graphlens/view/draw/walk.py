@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
@@ -53,8 +53,8 @@ class Walk(Struct, frozen=True):
         return entity if entity >= 0 else self.regions[-1 - entity].first
 
 
-def walk_scene(scene: Scene) -> Walk:
-    """Prepare a scene for layout."""
+def walk_scene(scene: Scene, expanded: Collection[int] = ()) -> Walk:
+    """Prepare a scene for layout; of a run of equal regions those in `expanded` stand by themselves."""
     regions = [
         Region(r.kind, r.parent, r.label, r.type, r.owner, hash_, size)
         for r, hash_, size in zip(scene.regions, scene.hashes, scene.sizes, strict=True)
@@ -71,7 +71,7 @@ def walk_scene(scene: Scene) -> Walk:
     for i, box in enumerate(scene.boxes):
         if not folded[i] and call[i] < 0:
             regions[box.region].boxes.append(i)
-    _fold_runs(regions)
+    _fold_runs(regions, frozenset(expanded))
     for region in regions:
         region.depth = _depth(regions, region)
     _set_first(regions, scene.boxes, call)
@@ -105,10 +105,10 @@ def _set_first(regions: Sequence[Region], boxes: Sequence[Box], call: Sequence[i
             up = regions[up].parent
 
 
-def _fold_runs(regions: list[Region]) -> None:
+def _fold_runs(regions: list[Region], alone: Collection[int]) -> None:
     """Put long runs of equal sibling modules into a region of kind `repeat`; one that differs stands alone."""
     for number, parent in enumerate(list(regions)):
-        for run in _runs(regions, parent):
+        for run in runs(regions, parent.children, alone):
             first, last = regions[run[0]], regions[run[-1]]
             repeat = Region(
                 kind="repeat",
@@ -128,16 +128,17 @@ def _fold_runs(regions: list[Region]) -> None:
             regions.append(repeat)
 
 
-def _runs(regions: Sequence[Region], parent: Region) -> list[list[int]]:
-    runs: list[list[int]] = []
-    for child in parent.children:
-        region, head = regions[child], regions[runs[-1][0]] if runs else None
+def runs(regions: Sequence[Region], children: Sequence[int], alone: Collection[int] = ()) -> list[list[int]]:
+    """Find long runs of equal modules among siblings."""
+    found: list[list[int]] = []
+    for child in children:
+        region, head = regions[child], regions[found[-1][0]] if found else None
         alike = head is not None and region.kind == "module" and head.hash == region.hash and head.type == region.type
-        if alike:
-            runs[-1].append(child)
+        if alike and child not in alone and found[-1][0] not in alone:
+            found[-1].append(child)
         else:
-            runs.append([child])
-    return [run for run in runs if len(run) >= SHORTEST_RUN]
+            found.append([child])
+    return [run for run in found if len(run) >= SHORTEST_RUN]
 
 
 def range_label(first: str, last: str) -> str:
