@@ -193,5 +193,5 @@ def _pad(line: str, note: str) -> str:
 
 def _fold_text(item: Fold) -> str:
     return display(
-        f"# {item.first} to {item.last}: {item.repeats} more, each of {item.size} nodes, the same as the one above"
+        f"# {item.first} to {item.last}: {item.repeats} more of {_count(item.size)} each, like the one above"
     )
