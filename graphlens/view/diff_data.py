@@ -120,7 +120,7 @@ def _mismatches(rows: Sequence[Any], boxes: Sequence[int], text: Interner) -> pa
 
 def _tables(diff: Any, text: Interner) -> list[Table]:
     patterns = struct_table(text, "Patterns", diff.pattern_rows, note="One row per distinct edit.")
-    quality = make_table(text, "Quality of the alignment", ("count", "value"), list(diff.quality.items()))
+    quality = make_table(text, "Quality of the alignment", ("count", "value"), list(diff.quality.to_dict().items()))
     return [table for table in (patterns, quality) if table.columns and table.columns[0].cells]
 
 
