@@ -18,16 +18,18 @@ from graphlens.program.program import ROOT, Program, child_path
 from graphlens.read import schema
 from graphlens.read.archive_call import Converted, build_graph
 from graphlens.read.archive_decode import Reading, decode
-from graphlens.read.archive_layout import Layout, find_layout, payloads
+from graphlens.read.archive_layout import AOTI, Layout, find_layout, payloads
 from graphlens.read.archive_member import read_member
 from graphlens.read.archive_meta import Metadata, json_argument
 from graphlens.read.archive_signature import input_specs, module_calls, output_specs, ranges
 from graphlens.read.archive_stored import stored_tensors
 from graphlens.read.archive_zip import Archive, check_unchanged, open_archive
-from graphlens.read.source_paths import source_lines
+from graphlens.read.source_paths import kept_file, source_lines
 
 KNOWN_MAJORS = (7, 8)
 """Major versions of the schema whose fields are known: torch 2.5 to 2.13."""
+
+_SMALL_JSON = 1 << 20
 
 PATH_LIMIT = 20_000
 """Nested graphs listed at most."""
@@ -63,7 +65,7 @@ def read_archive(
     """
     with open_archive(obj) as archive, _collector_off():
         layout = find_layout(archive, model)
-        program = _compiled_only(archive, layout) if layout.program is None else _read(archive, layout, source)
+        program = _compiled_only(archive, layout, source) if layout.program is None else _read(archive, layout, source)
         check_unchanged(archive)
     return program
 
@@ -83,7 +85,7 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _compiled_only(archive: Archive, layout: Layout) -> Program:
+def _compiled_only(archive: Archive, layout: Layout, policy: str) -> Program:
     """Describe an archive of compiled models: there is no graph in it."""
     reading = Reading(archive.name, "")
     names = ", ".join(layout.compiled[:20])
@@ -94,7 +96,7 @@ def _compiled_only(archive: Archive, layout: Layout) -> Program:
         payloads=payloads(archive, layout),
         notices=reading.notices(),
         meta=freeze(_compiled_meta(archive, layout, reading)),
-        origin=Origin("archive", archive.name),
+        origin=_origin(archive, policy),
     )
 
 
@@ -137,7 +139,7 @@ def _read(archive: Archive, layout: Layout, policy: str) -> Program:
         payloads=payloads(archive, layout),
         notices=reading.notices(),
         meta=freeze(_program_meta(module, archive, layout, reading)),
-        origin=Origin("archive", archive.name),
+        origin=_origin(archive, policy),
     )
 
 
@@ -187,6 +189,10 @@ def _symbols(graphs: Mapping[str, Graph], constraints: Mapping[str, Any], readin
     return symbol_table(graphs, constraints, reading.hints)
 
 
+def _origin(archive: Archive, policy: str) -> Origin:
+    return Origin("archive", kept_file(archive.name, policy) or os.path.basename(archive.name))  # noqa: PTH119
+
+
 def _example_inputs(layout: Layout) -> str | None:
     member = layout.example_inputs
     return f"{member.name} ({member.size} bytes, a pickle: not opened)" if member is not None and member.size else None
@@ -210,12 +216,16 @@ def _program_meta(
 
 
 def _compiled_meta(archive: Archive, layout: Layout, reading: Reading) -> dict[str, Argument]:
-    """Read the small JSON of what AOTInductor compiled the models for."""
-    found: dict[str, Any] = {}
+    """Describe the models that AOTInductor compiled: how many files and bytes, and for what machine."""
+    found: dict[str, dict[str, Any]] = {}
     for name, member in archive.members.items():
         inside = name.removeprefix(layout.root)
-        if inside.startswith("data/aotinductor/") and inside.endswith("_metadata.json") and member.size < 1 << 20:
+        if not inside.startswith(AOTI):
+            continue
+        about = found.setdefault(inside.removeprefix(AOTI).partition("/")[0], {"files": 0, "bytes": 0})
+        about["files"] += 1
+        about["bytes"] += member.size
+        if inside.endswith("_metadata.json") and member.size <= _SMALL_JSON:
             reading.member, reading.graph = name, "$"
-            model = inside.split("/")[2]
-            found[model] = decode(read_member(archive, member), object, reading, "$")
+            about |= decode(read_member(archive, member), dict[str, Any], reading, "$")
     return {"aotinductor": json_argument(found)} if found else {}

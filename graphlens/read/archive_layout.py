@@ -15,12 +15,13 @@ from graphlens.read.limits import brief
 
 _OLD_PROGRAM = "serialized_exported_program.json"
 _FORMAT, _VERSION, _BYTE_ORDER = "archive_format", "archive_version", "byteorder"
-_MODELS, _AOTI, _WEIGHTS, _CONSTANTS = "models/", "data/aotinductor/", "data/weights/", "data/constants/"
+_MODELS, _WEIGHTS, _CONSTANTS = "models/", "data/weights/", "data/constants/"
+AOTI = "data/aotinductor/"
 _SMALL = 4096
 
 _KINDS = (
     ("data/sample_inputs/", "example inputs"),
-    (_AOTI, "aotinductor"),
+    (AOTI, "aotinductor"),
     ("data/executorch/", "executorch"),
     ("data/mtia", "mtia"),
     ("xl_model_weights/", "weight"),
@@ -82,7 +83,7 @@ def find_layout(archive: Archive, model: str | None) -> Layout:
     root = _root(archive)
     models = tuple(_between(name, root + _MODELS, ".json") for name in members if _is_model(name, root))
     compiled = {
-        name.removeprefix(root + _AOTI).partition("/")[0]: None for name in members if name.startswith(root + _AOTI)
+        name.removeprefix(root + AOTI).partition("/")[0]: None for name in members if name.startswith(root + AOTI)
     }
     if not models and not compiled:
         raise ArchiveError(f"{archive.name}: {_what_else(archive)}")
@@ -110,7 +111,7 @@ def _root(archive: Archive) -> str:
             return name.removesuffix(_FORMAT)
     for name in archive.members:
         head, slash, rest = name.partition("/")
-        if rest.startswith((_MODELS, _AOTI)):
+        if rest.startswith((_MODELS, AOTI)):
             return head + slash
     return ""
 
