@@ -17,7 +17,7 @@ from graphlens.program.parts import InputSpec, Origin, Symbol, Versions
 from graphlens.program.program import ROOT, Program, child_path
 from graphlens.read import schema
 from graphlens.read.archive_call import Converted, build_graph
-from graphlens.read.archive_decode import Reading, decode
+from graphlens.read.archive_decode import KNOWN_MAJORS, Reading, decode
 from graphlens.read.archive_layout import AOTI, Layout, find_layout, payloads
 from graphlens.read.archive_member import read_member
 from graphlens.read.archive_meta import Metadata, json_argument
@@ -25,9 +25,6 @@ from graphlens.read.archive_signature import input_specs, module_calls, output_s
 from graphlens.read.archive_stored import stored_tensors
 from graphlens.read.archive_zip import Archive, check_unchanged, open_archive
 from graphlens.read.source_paths import kept_file, source_lines
-
-KNOWN_MAJORS = (7, 8)
-"""Major versions of the schema whose fields are known: torch 2.5 to 2.13."""
 
 _SMALL_JSON = 1 << 20
 
@@ -146,8 +143,7 @@ def _read(archive: Archive, layout: Layout, policy: str) -> Program:
 def _check_version(version: schema.SchemaVersion, reading: Reading) -> None:
     reading.lenient = version.major not in KNOWN_MAJORS
     if reading.lenient:
-        reading.notice(
-            "schema",
+        reading.first(
             "$.schema_version",
             f"schema {version.major}.{version.minor} is not one of {KNOWN_MAJORS[0]}.x to {KNOWN_MAJORS[-1]}.x that this "
             "reader knows; it was read as far as it could be",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Raw
 
+from graphlens.errors import ArchiveError
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq
 from graphlens.program.roles import Where
 from graphlens.read import schema
@@ -56,7 +57,11 @@ def to_argument(raw: Raw, scope: Scope, place: int | str) -> Argument:
     known = scope.reading.literals.get(data, _NOT_THERE)
     if known is not _NOT_THERE:
         return known  # type: ignore[return-value]
-    return _convert(data, scope, (place,))
+    try:
+        return _convert(data, scope, (place,))
+    except ArchiveError as error:
+        scope.reading.tolerate(error)
+        return Opaque("unreadable", data.decode("utf-8", "replace")[:_MAX_TEXT])
 
 
 def _convert(data: bytes, scope: Scope, where: Where) -> Argument:

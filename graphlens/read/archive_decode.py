@@ -17,6 +17,9 @@ from graphlens.read.limits import brief
 
 T = TypeVar("T")
 
+KNOWN_MAJORS = (7, 8)
+"""Major versions of the schema whose fields are known: torch 2.5 to 2.13."""
+
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ESCAPE = re.compile(r"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD][89a-fA-F]..")
@@ -71,13 +74,25 @@ class Reading:
 
     def error(self, problem: str, where: str = "") -> ArchiveError:
         """Return an error that names file, member and JSON path."""
-        return ArchiveError(f"{self.file}: member {brief(self.member)}: {problem} at {self.path(where)}")
+        return ArchiveError(
+            f"{self.file}: member {brief(self.member)}: {problem[:_TEXT]} at {_shown(self.path(where))}"
+        )
+
+    def tolerate(self, error: ArchiveError) -> None:
+        """Make an error a notice where the schema is of an unknown major version; raise it where it is known."""
+        if not self.lenient:
+            raise error
+        self.notice("unreadable parts", "", str(error))
 
     def notice(self, kind: str, where: str, message: str) -> None:
         """Keep a notice; of each kind the first `limits.MAX_NOTICES`."""
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
         if count <= limits.MAX_NOTICES:
             self._notices.append(Notice(self.path(where)[:_TEXT], message[:_TEXT]))
+
+    def first(self, where: str, message: str) -> None:
+        """Keep a notice before all others."""
+        self._notices.insert(0, Notice(where, message))
 
     def notices(self) -> tuple[Notice, ...]:
         """Return all notices, and for each kind how many were left out."""
@@ -87,6 +102,10 @@ class Reading:
             if count > limits.MAX_NOTICES
         ]
         return (*self._notices, *more)
+
+
+def _shown(path: str) -> str:
+    return path if len(path) <= _TEXT else f"{path[:_TEXT]}…"
 
 
 def decode(data: bytes | Raw, kind: type[T], reading: Reading, where: str) -> T:
@@ -108,12 +127,24 @@ def decode(data: bytes | Raw, kind: type[T], reading: Reading, where: str) -> T:
         return decoder.decode(data)  # type: ignore[no-any-return]
     except _UNREADABLE as error:
         first = error
-    tree, before = _tolerant(bytes(data), reading, where)
+    tree = _tolerant(bytes(data), reading, where)
+    if kind is schema.ExportedProgram:
+        reading.lenient = _major(tree) not in KNOWN_MAJORS
     pruned = _prune(tree, kind, where, reading)
     try:
         return decoder.decode(_encoded(pruned))  # type: ignore[no-any-return]
     except _UNREADABLE as error:
-        _refuse(error if before else first, reading, where)
+        _refuse(first if isinstance(first, msgspec.ValidationError) and not _unknown(first) else error, reading, where)
+
+
+def _unknown(error: Exception) -> bool:
+    return "unknown field" in str(error)
+
+
+def _major(tree: Any) -> int:
+    version = tree.get("schema_version") if isinstance(tree, dict) else None
+    major = version.get("major") if isinstance(version, dict) else None
+    return major if isinstance(major, int) else KNOWN_MAJORS[-1]
 
 
 def _refuse(error: Exception, reading: Reading, where: str) -> NoReturn:
@@ -123,7 +154,7 @@ def _refuse(error: Exception, reading: Reading, where: str) -> NoReturn:
     raise reading.error(message, where + path.rstrip("`")) from None
 
 
-def _tolerant(data: bytes, reading: Reading, where: str) -> tuple[Any, bool]:
+def _tolerant(data: bytes, reading: Reading, where: str) -> Any:
     """Parse JSON as Python does, non-finite numbers as text."""
     import json
 
@@ -132,7 +163,7 @@ def _tolerant(data: bytes, reading: Reading, where: str) -> tuple[Any, bool]:
         return value if value - value == 0 else "Infinity" if value > 0 else "-Infinity"
 
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=str, parse_float=number), True
+        return json.loads(data.decode("utf-8"), parse_constant=str, parse_float=number)
     except UnicodeDecodeError as error:
         raise reading.error(f"is not UTF-8 at its byte {error.start}", where) from None
     except RecursionError as error:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Raw
 
+from graphlens.errors import ArchiveError
 from graphlens.program.argument import Argument, Opaque, Ref, Seq, argument_text
 from graphlens.program.frozen import EMPTY
 from graphlens.program.graph import Node
@@ -51,7 +52,8 @@ class Builder:
     """Converts one graph; the `Scope` of its arguments. Its nodes are made by `graphlens.read.archive_call`."""
 
     __slots__ = (
-        "children", "graph", "held", "inherited", "metadata", "names", "nodes", "path", "reading", "refs", "values",
+        "_again",
+        "_again", "children", "graph", "held", "inherited", "metadata", "names", "nodes", "path", "reading", "refs", "values",
     )  # fmt: skip
 
     def __init__(self, graph: schema.Graph, reading: Reading, metadata: Metadata, json_path: str) -> None:
@@ -64,6 +66,7 @@ class Builder:
         self.refs: dict[str, Ref] = {}
         self.nodes: list[Node] = []
         self.children: list[Child] = []
+        self._again: dict[str, int] = {}
         self.held: list[Held] = []
         """Nested graphs of the node that is being read."""
         self.inherited: Mapping[str, Any] = EMPTY
@@ -100,9 +103,10 @@ class Builder:
         """Return `name`, with a number if the file gives it to a second node."""
         if name not in self.refs:
             return name
-        number = 2
+        number = self._again.get(name, 1) + 1
         while f"{name}_{number}" in self.refs:
             number += 1
+        self._again[name] = number
         other = f"{name}_{number}"
         self.reading.notice(
             "names given twice", "", f"two nodes are called {brief(name)}; the second is {other[:80]} here"
@@ -144,6 +148,14 @@ def value_name(raw: Raw, reading: Reading) -> str | None:
     name = tensor_name(raw)
     if name is not None:
         return name
+    try:
+        return _value_name(raw, reading)
+    except ArchiveError as error:
+        reading.tolerate(error)
+        return None
+
+
+def _value_name(raw: Raw, reading: Reading) -> str | None:
     member, value = union(raw, reading)
     if member == "as_tensor":
         return decode(value, schema.Named, reading, f".{member}").name

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from graphlens.errors import ArchiveError
 from graphlens.program.argument import Argument, Map, Opaque, Seq
 from graphlens.program.frozen import EMPTY, FrozenDict
 from graphlens.program.graph import ModuleCall, Provenance, without_addresses
@@ -38,13 +39,12 @@ class Metadata:
         for key, raw in metadata.items():
             data = bytes(raw)
             if key == "torch_fn":  # differs from node to node: remembering it would only take memory
-                text = self._text(data, key)
-                made = tuple(text.split(_DELIMITER)) if text else None
+                made = self._converted(key, data)
             else:
                 seen = self._seen.setdefault(key, {})
                 made = seen.get(data, _NOT_THERE)
                 if made is _NOT_THERE:
-                    made = self._convert(key, self._text(data, key))
+                    made = self._converted(key, data)
                     if key != "from_node":
                         seen[data] = made
             if made is not None:
@@ -59,6 +59,13 @@ class Metadata:
                 pass
         return decode(data, str, self._reading, f".metadata.{key}")
 
+    def _converted(self, key: str, data: bytes) -> Any:
+        try:
+            return self._convert(key, self._text(data, key))
+        except ArchiveError as error:
+            self._reading.tolerate(error)
+            return None
+
     def _convert(self, key: str, text: str) -> Any:
         if not text and key in _KEYS:
             return None
@@ -68,6 +75,7 @@ class Metadata:
         read: Callable[[str], Any] | None = {
             "nn_module_stack": self._module_stack,
             "source_fn_stack": self._source_fn_stack,
+            "torch_fn": lambda text: tuple(text.split(_DELIMITER)),
             "custom": self._custom,
             "from_node": self._from_node,
         }.get(key)

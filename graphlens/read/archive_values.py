@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Raw
 
+from graphlens.errors import ArchiveError
 from graphlens.program.value import ConstValue, OpaqueValue, Size, SymValue, TensorValue, Value
 from graphlens.read import schema
 from graphlens.read.archive_decode import Reading, decode
 from graphlens.read.archive_enums import dtype_name, layout_name
+from graphlens.read.limits import brief
 
 _SYMBOLIC: Mapping[str, type[schema.SymInt | schema.SymFloat | schema.SymBool]] = {
     "SymInt": schema.SymInt,
@@ -40,20 +42,33 @@ class Values:
 
     def get(self, name: str) -> Value | None:
         """Describe the value called `name`; `None` where the file says nothing about it."""
-        if name not in self._others:
-            raw = self._tensors.get(name)
-            if raw is None:
-                self._reading.notice("values without a description", self._where, f"nothing is said about {name!r}")
-                return None
-            data = bytes(raw)
+        if name in self._others:
+            convert = self._other
+        elif name in self._tensors:
+            data = bytes(self._tensors[name])
             known: Value | None = self._reading.values.get(data)
-            if known is None:
-                meta = decode(data, schema.TensorMeta, self._reading, f"{self._where}.tensor_values.{name}")
-                known = self._reading.values[data] = tensor_value(meta)
-                if b"as_expr" in data:
-                    self._reading.symbolic = True
-                    self._reading.hints.update(_hints(meta))
-            return known
+            if known is not None:
+                return known
+            convert = self._tensor
+        else:
+            self._reading.notice("values without a description", self._where, f"nothing is said about {brief(name)}")
+            return None
+        try:
+            return convert(name)
+        except ArchiveError as error:
+            self._reading.tolerate(error)
+            return None
+
+    def _tensor(self, name: str) -> Value:
+        data = bytes(self._tensors[name])
+        meta = decode(data, schema.TensorMeta, self._reading, f"{self._where}.tensor_values.{name}")
+        if b"as_expr" in data:
+            self._reading.symbolic = True
+            self._reading.hints.update(_hints(meta))
+        value = self._reading.values[data] = tensor_value(meta)
+        return value
+
+    def _other(self, name: str) -> Value:
         kind, field, raw = self._others[name]
         where = f"{self._where}.{field}.{name}"
         if not kind:
