@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from graphlens.view.scene import Scene, columns
 from graphlens.view.union import Status, UnionScene, union_scene
 
 MOST_ROWS = 20_000
+Cause = Literal["", "root", "inherited"]
 _RANK = {"wrong_result": 0, "breaks_pass": 1, "debug_info": 2, "cosmetic": 3}
 
 
@@ -31,7 +32,7 @@ def diff_data(diff: Any, a: int, b: int, text: Interner, *, name: str) -> DiffPa
     union = union_scene(diff.a, diff.b, diff.alignment)
     rows = sorted(diff.rows, key=lambda row: (row.cause != "root", _RANK.get(row.severity, 4)))
     boxes = [_box_of(union, row) for row in rows]
-    status, severity = _judge(union, rows, boxes)
+    status, severity, cause = _judge(union, rows, boxes)
     shown = rows[:MOST_ROWS]
     data = payload.DiffData(
         name=name,
@@ -45,13 +46,14 @@ def diff_data(diff: Any, a: int, b: int, text: Interner, *, name: str) -> DiffPa
         node_b=list(union.node_b),
         status=status,
         severity=[text(worst) for worst in severity],
+        cause=cause,
         match=[text(match) for match in union.match],
         side=list(union.side),
         mismatches=_mismatches(shown, boxes, text),
         dropped=len(rows) - len(shown),
         tables=_tables(diff, text),
     )
-    return DiffParts(data, union.scene, Marks(status, union.side))
+    return DiffParts(data, union.scene, Marks(status, cause, union.side))
 
 
 def proof_text(proof: Any) -> str:
@@ -75,26 +77,29 @@ def _box_of(union: UnionScene, row: Any) -> int:
     return number
 
 
-def _judge(union: UnionScene, rows: Sequence[Any], boxes: Sequence[int]) -> tuple[list[Status], list[str]]:
-    """Give each box its status and the worst severity of its rows."""
+def _judge(union: UnionScene, rows: Sequence[Any], boxes: Sequence[int]) -> tuple[list[Status], list[str], list[Cause]]:
+    """Give each box its status, the worst severity of its rows, and whether one of them is a root difference."""
     count = len(union.scene.boxes)
     severity = [""] * count
+    cause: list[Cause] = [""] * count
     for row, box in zip(rows, boxes, strict=True):
-        if box >= 0 and (not severity[box] or _RANK.get(row.severity, 4) < _RANK.get(severity[box], 4)):
-            severity[box] = row.severity
-    status: list[Status] = []
-    for box in range(count):
-        if union.match[box] == "ambiguous":
-            status.append("ambiguous")
-        elif union.match[box].startswith("group "):
-            status.append("changed")
-        elif union.node_b[box] < 0:
-            status.append("only_a")
-        elif union.node_a[box] < 0:
-            status.append("only_b")
-        else:
-            status.append("changed" if severity[box] else "same")
-    return status, severity
+        if box >= 0:
+            cause[box] = "root" if "root" in (row.cause, cause[box]) else "inherited"
+            if not severity[box] or _RANK.get(row.severity, 4) < _RANK.get(severity[box], 4):
+                severity[box] = row.severity
+    return [_status(union, box, severity[box]) for box in range(count)], severity, cause
+
+
+def _status(union: UnionScene, box: int, severity: str) -> Status:
+    if union.match[box] == "ambiguous":
+        return "ambiguous"
+    if union.match[box].startswith("group "):
+        return "changed"
+    if union.node_b[box] < 0:
+        return "only_a"
+    if union.node_a[box] < 0:
+        return "only_b"
+    return "changed" if severity else "same"
 
 
 def _mismatches(rows: Sequence[Any], boxes: Sequence[int], text: Interner) -> payload.Mismatches:

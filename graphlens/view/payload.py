@@ -221,6 +221,12 @@ class DiffData(Struct, frozen=True):
         Meta(description="per box; same also covers differences below every severity"),
     ]
     severity: Annotated[Ints, Meta(description="per box, Text: worst severity of its rows, '' for none")]
+    cause: Annotated[
+        list[Literal["", "root", "inherited"]],
+        Meta(
+            description="per box: whether any of its rows is a root difference, or all follow from others; '' without rows"
+        ),
+    ]
     match: Annotated[Ints, Meta(description="per box, Text: the evidence for the match, '' where unmatched")]
     side: Annotated[list[Literal["both", "a", "b"]], Meta(description="per edge of the scene: which program has it")]
     mismatches: Mismatches

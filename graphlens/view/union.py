@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from graphlens.program.program import Program
 from graphlens.view.flow import Edge
+from graphlens.view.labels import clip
 from graphlens.view.regions import Region, Tree, region_tree
 from graphlens.view.scene import Box, Scene, members_of, program_scene
 
@@ -51,7 +52,7 @@ def union_scene(a: Program, b: Program, alignment: Any) -> UnionScene:
     order = _merge(tree_a, tree_b, partner, alignment)
     box_a, box_b = _places(order, len(tree_a.nodes), len(tree_b.nodes))
     regions, region_b = _regions(tree_a, tree_b, alignment, partner, box_a, box_b)
-    boxes = tuple(_box_b(scene_b.boxes[j], region_b) if i < 0 else scene_a.boxes[i] for i, j in order)
+    boxes = tuple(_box(scene_a.boxes, i, scene_b.boxes, j, region_b) for i, j in order)
     edges, side = _edges(scene_a, scene_b, box_a, box_b)
     ties = dict.fromkeys((box_a[o], box_a[i]) for o, i in scene_a.ties)
     ties.update(dict.fromkeys((box_b[o], box_b[i]) for o, i in scene_b.ties))
@@ -167,8 +168,24 @@ def _places(order: Sequence[tuple[int, int]], count_a: int, count_b: int) -> tup
     return tuple(box_a), tuple(box_b)
 
 
-def _box_b(box: Box, region_b: Sequence[int]) -> Box:
-    return structs.replace(box, key=f"+{box.key}", region=region_b[box.region])
+def _box(boxes_a: Sequence[Box], i: int, boxes_b: Sequence[Box], j: int, region_b: Sequence[int]) -> Box:
+    """Make the box of a node of one side or of both; texts that differ are shown as `a → b`."""
+    if i < 0:
+        box = boxes_b[j]
+        return structs.replace(box, key=f"+{box.key}", region=region_b[box.region])
+    if j < 0:
+        return boxes_a[i]
+    one, two = boxes_a[i], boxes_b[j]
+    return structs.replace(
+        one,
+        label=_both(one.label, two.label),
+        sub=_both(one.sub, two.sub),
+        literals=_both(one.literals, two.literals),
+    )
+
+
+def _both(one: str, two: str) -> str:
+    return one if one == two else clip(f"{one or '∅'} → {two or '∅'}")
 
 
 def _regions(

@@ -208,6 +208,8 @@ export interface DiffData {
   readonly status: readonly ("ambiguous" | "changed" | "only_a" | "only_b" | "same")[];
   /** per box, Text: worst severity of its rows, '' for none */
   readonly severity: readonly number[];
+  /** per box: whether any of its rows is a root difference, or all follow from others; '' without rows */
+  readonly cause: readonly ("" | "inherited" | "root")[];
   /** per box, Text: the evidence for the match, '' where unmatched */
   readonly match: readonly number[];
   /** per edge of the scene: which program has it */

@@ -12,8 +12,8 @@ from graphlens.view.draw.walk import Walk
 from graphlens.view.escape import markup
 from graphlens.view.measure import fit_text, text_width
 
-MARKS = {"changed": "≠", "only_a": "−", "only_b": "+", "ambiguous": "?"}
-"""Marks of a diff: never colour alone."""
+MARKS = {"changed": "≠", "inherited": "≈", "only_a": "−", "only_b": "+", "ambiguous": "?"}
+"""Marks of a diff: never colour alone. `inherited` differs only because what it uses does."""
 
 
 def frame_svg(walk: Walk, frame: Frame, status: str) -> str:
@@ -70,7 +70,7 @@ def shape_svg(walk: Walk, shape: Placed, status: str, count: int) -> str:
 
 def wire_svg(walk: Walk, wire: Wire, marker: str, side: str) -> str:
     """Draw a line, with an arrow head where it ends."""
-    end = f' marker-end="url(#{marker})"' if wire.head else ""
+    end = f' marker-end="url(#{marker}-{side})"' if wire.head else ""
     kind = {"a": " s-only_a", "b": " s-only_b"}.get(side, "")
     values = ", ".join(f"{walk.boxes[box].name} {walk.boxes[box].sub}".strip() for box in list(wire.link.values)[:8])
     return f'<path class="wire{kind}" d="{path_data(wire.points)}"{end}><title>{markup(values)}</title></path>'

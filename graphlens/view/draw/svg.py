@@ -19,9 +19,10 @@ from graphlens.view.scene import Scene
 
 
 class Marks(Struct, frozen=True):
-    """What a diff adds to its scene: a status per box, and per edge which side has it (``both a b``)."""
+    """What a diff adds to its scene: status and cause per box, and per edge which side has it (``both a b``)."""
 
     status: Sequence[str]
+    cause: Sequence[str]
     side: Sequence[str]
 
 
@@ -63,15 +64,24 @@ def scene_svg(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{scope}" role="img" width="{width}" height="{height}" '
         f'viewBox="0 0 {size}"><title>{markup(title or "graph")}</title><style>{style(scope)}</style>'
-        f'<defs><marker id="{scope}a" viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="6.5" markerHeight="6.5" '
-        f'orient="auto"><path class="head" d="M0 .8L8 4L0 7.200z"/></marker></defs>'
-        f'<rect class="bg" width="100%" height="100%"/>{body.replace("#MARKER", f"#{scope}a")}</svg>'
+        f"<defs>{_markers(scope)}</defs>"
+        f'<rect class="bg" width="100%" height="100%"/>{body.replace("#MARKER", f"#{scope}")}</svg>'
+    )
+
+
+def _markers(scope: str) -> str:
+    """Draw the arrow heads: one for lines of both sides, one for each side's own."""
+    heads = (("both", "head"), ("a", "b-only_a"), ("b", "b-only_b"))
+    return "".join(
+        f'<marker id="{scope}-{side}" viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="8" markerHeight="8" '
+        f'markerUnits="userSpaceOnUse" orient="auto"><path class="{kind}" d="M0 .8L8 4L0 7.2z"/></marker>'
+        for side, kind in heads
     )
 
 
 def _body(walk: Walk, picture: Picture, marks: Marks | None) -> str:
-    status = marks.status if marks else ()
-    counts = _counts(walk, status)
+    status = _shown_status(marks) if marks else ()
+    counts = _counts(walk, marks)
 
     def of(entity: int) -> tuple[str, int]:
         if entity >= 0:
@@ -92,11 +102,17 @@ def _body(walk: Walk, picture: Picture, marks: Marks | None) -> str:
     return "".join(parts)
 
 
-def _counts(walk: Walk, status: Sequence[str]) -> list[int]:
-    """Count the boxes in each region that differ."""
+def _shown_status(marks: Marks) -> list[str]:
+    """Tell what only follows from another difference from what is one itself."""
+    pairs = zip(marks.status, marks.cause, strict=True)
+    return ["inherited" if status == "changed" and cause == "inherited" else status for status, cause in pairs]
+
+
+def _counts(walk: Walk, marks: Marks | None) -> list[int]:
+    """Count the boxes in each region that differ by themselves."""
     counts = [0] * len(walk.regions)
-    for box, what in enumerate(status):
-        if what != "same":
+    for box, what in enumerate(_shown_status(marks) if marks else ()):
+        if what not in ("same", "inherited"):
             up = walk.call[box] if walk.call[box] >= 0 else walk.boxes[box].region
             while up >= 0:
                 counts[up] += 1
