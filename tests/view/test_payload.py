@@ -260,3 +260,10 @@ def test_expand_opens_levels(make):
     assert opened(1) == {"#", "#layers.0", "#layers.1", "#layers.2", "cond", "cond.true_fn#", "cond.false_fn#"}
     assert "#layers.0>layers.0.proj" in opened(2)
     assert len(opened(9)) == 15
+
+
+def test_the_demo_documents_of_the_front_end_are_of_this_version():
+    found = sorted((ROOT / "js" / "demo-data").glob("*.json"))
+    assert {path.stem for path in found} == {"control_flow", "decoder", "diff", "nested"}
+    for path in found:
+        assert msgspec.json.decode(path.read_bytes(), type=Payload).programs
