@@ -22,6 +22,7 @@ def view(
     source: str = "relative",
     query: str = "",
     selection: str = "",
+    theme: str = "auto",
     height: int = 600,
 ) -> GraphView:
     """Show an object as a widget, or as static HTML and text where widgets cannot run.
@@ -40,8 +41,10 @@ def view(
         What to search for at first, ``"op:linear dtype:bf16"``.
     selection
         Key of the box to select at first: graph path and node name, ``"cond.true_fn/mul"``.
+    theme
+        ``"auto"`` (as the notebook), ``"light"`` or ``"dark"``.
     height
-        Height in px.
+        Height in px, at least 120.
 
     Raises
     ------
@@ -52,7 +55,11 @@ def view(
 
     options = check_options(expand, title, source)
     objects = tuple(obj) if isinstance(obj, Sequence) else (obj,)
-    return GraphView(objects, options, query=query, selection=selection, height=height)
+    if theme not in ("auto", "light", "dark"):
+        raise ViewError(f"theme={theme!r} is none; choose 'auto', 'light' or 'dark'")
+    if isinstance(height, bool) or not isinstance(height, int) or height < 120:
+        raise ViewError(f"height={height!r} is no height; give a number of px, at least 120")
+    return GraphView(objects, options, query=query, selection=selection, theme=theme, height=height)
 
 
 def mimebundle(

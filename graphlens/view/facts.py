@@ -10,17 +10,19 @@ from graphlens.program.program import Program
 from graphlens.program.value import SHORT_DTYPES, shape_text
 from graphlens.view.labels import clip
 from graphlens.view.payload import Column, Interner, SymbolData, Table
+from graphlens.view.privacy import Source, shorten
 
 MOST_ROWS = 20_000
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-def program_facts(program: Program) -> list[tuple[str, str]]:
+def program_facts(program: Program, source: Source) -> list[tuple[str, str]]:
     """Return `(what, text)` lines about a program; what is unknown is left out."""
+    name = shorten(program.origin.name, source if source == "full" else "relative")
     versions, nodes = program.versions, sum(len(graph) for graph in program.graphs.values())
     by_storage = {t.storage or t.fqn: t.nbytes for t in program.stored if t.nbytes is not None}
     lines = [
-        ("source", f"{program.origin.kind} {program.origin.name}".strip()),
+        ("source", f"{program.origin.kind} {name}".strip()),
         ("nodes", f"{nodes} in {len(program.graphs)} graph{'s' * (len(program.graphs) != 1)}"),
         ("torch", versions.torch or ""),
         ("schema", versions.schema or ""),

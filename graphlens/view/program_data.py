@@ -31,7 +31,7 @@ def program_data(
     nodes = _nodes(tree, tables)
     data = payload.ProgramData(
         name=name or program.origin.name or program.origin.kind,
-        facts=program_facts(program),
+        facts=program_facts(program, source),
         graphs=list(tree.graphs),
         scene=columns(scene, text),
         nodes=nodes,

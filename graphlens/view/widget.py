@@ -37,6 +37,12 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
         Key of the selected box (graph path and node name, ``cond.true_fn/mul``) or region, ``""`` for none.
     query
         What is searched for.
+    table
+        Title of the open table, ``""`` for none, `None` as the front end chooses.
+    camera
+        Where the drawing is: x, y and scale; `None` to fit it.
+    theme
+        ``"auto"`` (as the notebook), ``"light"`` or ``"dark"``.
     height
         Height in px.
     """
@@ -49,6 +55,9 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
     expanded = traitlets.List(traitlets.Unicode(), allow_none=True, default_value=None).tag(sync=True)
     selection = traitlets.Unicode("").tag(sync=True)
     query = traitlets.Unicode("").tag(sync=True)
+    table = traitlets.Unicode(allow_none=True, default_value=None).tag(sync=True)
+    camera = traitlets.List(traitlets.Float(), allow_none=True, default_value=None).tag(sync=True)
+    theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
     height = traitlets.Int(600, min=120).tag(sync=True)
 
     def __init__(self, objects: Sequence[Any], options: Options, **traits: Any) -> None:
