@@ -16,6 +16,7 @@ from graphlens.program.program import ROOT, Program
 from graphlens.program.symbols import symbol_table
 from graphlens.read.live_graph import Body
 from graphlens.read.live_meta import Interned
+from graphlens.read.live_names import python_attribute
 from graphlens.read.live_signature import input_specs, module_calls, output_specs, ranges_of, spec_text, versions_of
 from graphlens.read.live_stored import stored_in_modules, stored_in_program
 from graphlens.read.live_torch import graph_pytree, guards_of, hints_and_ranges
@@ -26,7 +27,7 @@ from graphlens.read.live_walk import walk
 def is_live(obj: Any) -> bool:
     """Whether `read_live` takes an object."""
     return isinstance(obj, ExportedProgram | fx.Graph) or (
-        isinstance(obj, torch.nn.Module) and isinstance(getattr(obj, "graph", None), fx.Graph)
+        isinstance(obj, torch.nn.Module) and isinstance(python_attribute(obj, "graph"), fx.Graph)
     )
 
 

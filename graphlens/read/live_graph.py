@@ -16,7 +16,7 @@ from graphlens.program.graph import Graph, Node, Subgraph
 from graphlens.program.roles import Where, subgraph_roles, where_text
 from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_meta import Interned, graph_metadata, to_metadata
-from graphlens.read.live_names import target_text
+from graphlens.read.live_names import python_attribute, target_text
 from graphlens.read.live_torch import schema_of, symbolic_operators
 from graphlens.read.live_values import Storages, to_value
 
@@ -177,12 +177,12 @@ def body_of(obj: Any) -> Body | None:
     `LoweredBackendModule.original_module` is an ExportedProgram that is not known here.
     """
     if isinstance(obj, torch.nn.Module):
-        graph = getattr(obj, "graph", None)
+        graph = python_attribute(obj, "graph")
         if isinstance(graph, fx.Graph):
             return Body(graph, obj)
     if obj is None or isinstance(obj, torch.Tensor | str | int | float | bool):
         return None
-    inner = getattr(getattr(obj, "original_module", None), "graph_module", None)
+    inner = python_attribute(python_attribute(obj, "original_module"), "graph_module")
     return Body(inner.graph, inner) if isinstance(inner, fx.GraphModule) else None
 
 
@@ -190,7 +190,7 @@ def attribute(owner: torch.nn.Module | None, target: Any) -> Any:
     """What a dotted attribute path leads to; `None` where it leads nowhere."""
     held: Any = owner
     for part in str(target).split("."):
-        held = getattr(held, part, None)
+        held = python_attribute(held, part)
         if held is None:
             return None
     return held

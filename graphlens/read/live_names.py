@@ -23,14 +23,14 @@ def target_text(target: Any) -> str:
     if extension is not None:
         return extension
     module, name = text_attribute(target, "__module__"), text_attribute(target, "__name__")
-    owner = _attribute(target, "__self__")
+    owner = python_attribute(target, "__self__")
     if isinstance(owner, type) and name is not None:
         return f"{type_name(owner)}.{name}"
     if module is not None and name is not None:
         if module.startswith("torch._ops"):
             module = "torch.ops" + module.removeprefix("torch._ops")
         return f"{module}.{name}".removeprefix("torch.ops.")
-    owner = _attribute(target, "__objclass__")
+    owner = python_attribute(target, "__objclass__")
     if isinstance(owner, type) and name is not None:
         return f"{'torch.Tensor' if owner.__qualname__ == 'TensorBase' else type_name(owner)}.{name}"
     return name if name is not None else type_name(type(target))
@@ -50,11 +50,12 @@ def _extension_text(target: Any) -> str | None:
 
 def text_attribute(obj: Any, name: str) -> str | None:
     """An attribute that is text; `None` where it is not, is not there, or raises."""
-    value = _attribute(obj, name)
+    value = python_attribute(obj, name)
     return value if isinstance(value, str) else None
 
 
-def _attribute(obj: Any, name: str) -> Any:
+def python_attribute(obj: Any, name: str) -> Any:
+    """An attribute; `None` where there is none, or where asking for it raises."""
     try:
         return getattr(obj, name, None)
     except Exception:  # noqa: BLE001 - a property of a foreign object may raise anything

@@ -2,10 +2,12 @@
 
 import threading
 
+import pytest
 import torch
 from read import live_models as models
 from torch.fx.traceback import NodeSource
 
+from graphlens.errors import SourceError
 from graphlens.program.argument import Map, Opaque, Seq
 from graphlens.program.graph import Provenance
 from graphlens.read import read
@@ -214,3 +216,17 @@ def test_two_processes_read_the_same():
     ]  # fmt: skip
     assert runs[0] == runs[1]
     assert "aten" in runs[0]
+
+
+def test_modules_whose_attributes_raise():
+    class Odd(torch.nn.Module):
+        @property
+        def graph(self):
+            raise RuntimeError("no")
+
+        original_module = graph
+
+    gm = models.holder(lambda graph, x: graph.call_function(torch.add, (graph.get_attr("odd"), x)), odd=Odd())
+    assert list(read(gm).graphs) == [""]
+    with pytest.raises(SourceError, match="not a captured program"):
+        read(Odd())
