@@ -1,0 +1,111 @@
+"""One row for one pair of values: what differs, and whose doing it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+from torch import fx
+
+from graphlens.program.frames import source_text
+from graphlens.program.graph import Node
+from graphlens.stages.numerics.judge import Question, judge
+from graphlens.stages.numerics.lockstep import Both, Pairing
+from graphlens.stages.numerics.metrics import difference, facets
+from graphlens.stages.numerics.rerun import tensor_bytes
+from graphlens.stages.numerics.rows import NodeRow
+from graphlens.stages.numerics.units import Unit
+from graphlens.stages.numerics.writes import draws
+
+
+def compare_unit(pairing: Pairing, both: Both, unit: Unit) -> NodeRow | None:
+    """Compare a unit whose values both sides have; `None` where the value is a nested graph and no value at all."""
+    value_a = both.a.values[unit.a]
+    value_b = both.held.get(unit.b, both.b.values.get(unit.b))
+    if isinstance(value_a, fx.GraphModule):
+        return None
+    error = difference(value_a, value_b)
+    equal_before = all(mate is not None and both.equal.get(mate, False) for mate in unit.inputs_b.values())
+    both.equal[unit.a] = error.equal
+    node_a = pairing.a.program.graphs[both.a.path][unit.a]
+    node_b = pairing.b.program.graphs[both.b.path][unit.b]
+    shape, dtype = facets(value_a)
+    row = NodeRow(
+        graph=both.a.path,
+        node_a=unit.a,
+        node_b=unit.b,
+        target_a=node_a.target,
+        target_b=node_b.target,
+        module=node_a.module or node_b.module,
+        source=_source(node_a) or _source(node_b),
+        iteration=both.iteration,
+        match=unit.match,
+        error=error,
+        random=draws(pairing.a.live(both.a, unit.a)) or draws(pairing.b.live(both.b, unit.b)),
+        shape=shape,
+        dtype=dtype,
+        absorbed_a=unit.nodes_a[:-1],
+        absorbed_b=unit.nodes_b[:-1],
+        note=both.notes.pop(unit.a, ""),
+    )
+    return row if error.equal else _judged(row, pairing, both, unit, (value_a, value_b), equal_before)
+
+
+def _judged(
+    row: NodeRow, pairing: Pairing, both: Both, unit: Unit, values: tuple[Any, Any], inputs_equal: bool
+) -> NodeRow:
+    question = question_of(pairing, both, unit, values, inputs_equal)
+    found = judge(question, row.error)
+    return replace(
+        row,
+        status=found.status,
+        local=found.local,
+        deterministic=found.deterministic,
+        note="; ".join(text for text in (row.note, found.note) if text),
+    )
+
+
+def question_of(
+    pairing: Pairing, both: Both, unit: Unit, values: tuple[Any, Any], inputs_equal: bool
+) -> Question:
+    """Gather what is needed to find out where a difference comes from."""
+    inputs_a, inputs_b = inputs_of(both, unit)
+    state = next((both.states[name] for name in unit.nodes_a if name in both.states), None)
+    return Question(
+        unit=unit,
+        module_a=both.a.module,
+        module_b=both.b.module,
+        value_a=values[0],
+        value_b=values[1],
+        inputs_a=inputs_a,
+        inputs_b=inputs_b,
+        inputs_equal=inputs_equal,
+        run_a=lambda job: pairing.a.call(job, state),
+        run_b=lambda job: pairing.b.call(job, state),
+        memory=tensor_bytes(list(both.a.values.values()), list(both.b.values.values())),
+    )
+
+
+def inputs_of(both: Both, unit: Unit) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What the nodes of `a` use, as it was before they ran; and the same for those of `b`, `None` where a value is missing."""
+    before: dict[str, Any] = {}
+    for name in reversed(unit.nodes_a):
+        before.update(both.before.get(name, {}))
+    inputs_a = {name: before.get(name, both.a.values.get(name)) for name in unit.inputs_a}
+    if not unit.local:
+        return inputs_a, None
+    inputs_b: dict[str, Any] = {}
+    for name, mate in unit.inputs_b.items():
+        if mate is None:
+            if name not in both.b.values:
+                return inputs_a, None
+            inputs_b[name] = both.b.values[name]
+        elif mate in before or mate in both.a.values:
+            inputs_b[name] = before[mate] if mate in before else both.a.values[mate]
+        else:
+            return inputs_a, None
+    return inputs_a, inputs_b
+
+
+def _source(node: Node) -> str:
+    return source_text(node.stack_trace)
