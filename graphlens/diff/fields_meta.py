@@ -169,9 +169,15 @@ def _ranks(numbers: list[Any]) -> dict[Any, int]:
 
 def _finding(key: str, kind: Kind, a: Any, b: Any, aspect: str = "") -> Finding:
     texts = meta_text(key, a), meta_text(key, b)
+    if aspect == "key":
+        texts = _keys(a), _keys(b)
     if texts[0] == texts[1] and isinstance(a, str) and isinstance(b, str):
         texts = _first_difference(a, b)
     return Finding(field=key, kind=kind, a=texts[0], b=texts[1], aspect=aspect, value_a=a, value_b=b)
+
+
+def _keys(stack: tuple[ModuleCall, ...]) -> str:
+    return shorten(" › ".join(call.key for call in stack))
 
 
 def _first_difference(a: str, b: str) -> tuple[str, str]:

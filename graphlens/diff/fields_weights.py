@@ -107,13 +107,21 @@ def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMod
             yield Finding(
                 field=field,
                 kind="changed",
-                a=stored_text(a),
-                b=f"{stored_text(b)}, {equality.why}",
+                a=f"{stored_text(a)} {_fingerprint(a)}".rstrip(),
+                b=f"{stored_text(b)} {_fingerprint(b)}".rstrip(),
                 aspect="value",
                 where="value",
                 value_a=a,
                 value_b=b,
             )
+
+
+def _fingerprint(tensor: StoredTensor) -> str:
+    """Write something that tells two values apart: the archive's CRC-32, else the head of the digest."""
+    if tensor.crc32 is not None:
+        return f"#{tensor.crc32:08x}"
+    digest = tensor.content.digest() if tensor.content is not None else None
+    return f"#{digest[:8]}" if digest else ""
 
 
 def _without_elements(tensor: StoredTensor) -> bool:

@@ -212,6 +212,6 @@ _COMPUTATION: Final = frozenset(
 
 def explains_refusal(field: str, kind: str, aspect: str) -> bool:
     """Whether a difference is of the sort that the checker refuses, so that nothing more need be said."""
-    if aspect in ACCEPTED_BY_RULE or kind == "renamed" or (field, kind) == ("order", "moved"):
+    if aspect in ACCEPTED_BY_RULE or (field, kind) in (("target", "renamed"), ("order", "moved")):
         return False
     return family(field) in _COMPUTATION and aspect not in ("tensor class", "requires_grad", "type")

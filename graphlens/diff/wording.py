@@ -124,6 +124,7 @@ def fold_text(folded: Fold) -> str:
         more = ", …" if len(targets) > 3 else ""
         return f"{plural(nodes, 'node')} only in {row.kind[-1]}{inside} ({most}{more}), for example {place(row)}"
     subject = f"{row.where or row.field} of {row.target}" if row.family in ("args", "kwargs") else row.field
+    subject += row.where if row.family.startswith("val") else ""
     return f"{subject} {verb(row)} on {plural(nodes, 'node')}{inside}, for example {place(row)}{_sides(row)}"
 
 

@@ -102,7 +102,9 @@ class Metadata:
         pairs = []
         for item in text.split(_DELIMITER):
             name, _, target = item.partition(",")
-            pairs.append((name, target.removeprefix("torch.ops.")))
+            # loading finds functions of torch, operator and math again and leaves the names of all others
+            found = target.startswith(("torch", "_operator", "math", "#"))
+            pairs.append((name, target.removeprefix("torch.ops.") if found else f"'{target}'"))
         return tuple(pairs)
 
     def _custom(self, text: str) -> Argument:

@@ -110,7 +110,8 @@ _TYPED = frozenset(("nn_module_stack", "source_fn_stack", "torch_fn", "from_node
 
 def _source_fn(entry: Any) -> tuple[str, str]:
     if isinstance(entry, list | tuple) and len(entry) == 2:
-        return _text(entry[0]), entry[1] if isinstance(entry[1], str) else target_text(entry[1])
+        # a name in place of a function, as loading leaves it where the function is not torch's, is quoted
+        return _text(entry[0]), f"'{entry[1]}'" if isinstance(entry[1], str) else target_text(entry[1])
     return _text(entry), ""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec.structs import replace
 
-from graphlens.diff import Diff
+from graphlens.diff import Diff, compare
 from graphlens.program.argument import Argument, Map, Ref, Seq, Slice
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph, Node
@@ -22,6 +23,28 @@ Place = tuple[str, str]
 def roots(diff: Diff) -> set[Row]:
     """What `diff` holds against the two programs: graph, both nodes, field and kind of every root."""
     return {(row.graph, row.node_a, row.node_b, row.field, row.kind) for row in diff.rows if row.cause == "root"}
+
+
+MIRROR = {"lost": "added", "added": "lost", "only_a": "only_b", "only_b": "only_a"}
+
+
+def check(a: Any, b: Any, expected: set[Row]) -> Diff:
+    """The expected roots and no others; every inherited row says from what; the mirror image is the same diff."""
+    diff = compare(a, b)
+    assert roots(diff) == expected, str(diff)
+    assert all(row.inherited_from for row in diff.rows if row.cause == "inherited")
+    assert diff.ok == (not expected)
+    back = compare(b, a)
+    assert {mirrored(row) for row in back.rows} == {plain(row) for row in diff.rows}
+    return diff
+
+
+def plain(row: Any) -> tuple[Any, ...]:
+    return row.node_a, row.node_b, row.family, row.kind, row.a, row.b, row.cause
+
+
+def mirrored(row: Any) -> tuple[Any, ...]:
+    return row.node_b, row.node_a, row.family, MIRROR.get(row.kind, row.kind), row.b, row.a, row.cause
 
 
 def with_nodes(program: Program, path: str, nodes: list[Node] | tuple[Node, ...]) -> Program:
@@ -219,7 +242,7 @@ class Bytes:
         self.data = data
 
     def digest(self) -> str:
-        return self.data.hex()
+        return hashlib.blake2b(self.data, digest_size=16).hexdigest()
 
     def element_bytes(self) -> bytes:
         return self.data

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from diff import edits
+from diff.edits import check
 from diff.exports import nested_program
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphlens.diff import Diff, compare
+from graphlens.diff import compare
 from graphlens.program.argument import Map, Ref, Seq
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import ModuleCall, Provenance
@@ -19,31 +20,11 @@ SOME = settings(max_examples=25, deadline=None, derandomize=True, suppress_healt
 BODIES = {"", "cond.true_fn", "cond.true_fn/cond.true_fn", "cond.true_fn/cond.false_fn", "cond.false_fn"} | {
     "map_impl.f", "scan.combine_fn", "while_loop.cond_fn", "while_loop.body_fn",
 }  # fmt: skip
-MIRROR = {"lost": "added", "added": "lost", "only_a": "only_b", "only_b": "only_a"}
 
 
 def pick(data: st.DataObject, places: list[Any]) -> Any:
     assert places
     return data.draw(st.sampled_from(places))
-
-
-def check(a: Any, b: Any, expected: set[edits.Row]) -> Diff:
-    """The expected roots and no others; every inherited row says from what; the mirror image is the same diff."""
-    diff = compare(a, b)
-    assert edits.roots(diff) == expected, str(diff)
-    assert all(row.inherited_from for row in diff.rows if row.cause == "inherited")
-    assert diff.ok == (not expected)
-    back = compare(b, a)
-    assert {mirrored(row) for row in back.rows} == {plain(row) for row in diff.rows}
-    return diff
-
-
-def plain(row: Any) -> tuple[Any, ...]:
-    return row.node_a, row.node_b, row.family, row.kind, row.a, row.b, row.cause
-
-
-def mirrored(row: Any) -> tuple[Any, ...]:
-    return row.node_b, row.node_a, row.family, MIRROR.get(row.kind, row.kind), row.b, row.a, row.cause
 
 
 def test_the_program_has_every_kind_of_body():
