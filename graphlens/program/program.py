@@ -103,6 +103,12 @@ class Program(Struct, Displayable, frozen=True, dict=True, kw_only=True):
 
         return signature_table(self)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data; see `graphlens.program.plain.program_dict`."""
+        from graphlens.program.plain import program_dict
+
+        return program_dict(self)
+
     def __str__(self) -> str:
         from graphlens.program.listing import program_listing
 
