@@ -174,7 +174,7 @@ def body_of(obj: Any) -> Body | None:
     """The graph inside an object: of a GraphModule, of a module that interprets one, of a backend's lowered module.
 
     By what it is and has, never by class name: branches of control flow are called ``<lambda>``, and executorch's
-    `LoweredBackendModule.original_module` is an ExportedProgram that is not known here.
+    `LoweredBackendModule`, whose `original_module` is an ExportedProgram, is not known here.
     """
     if isinstance(obj, torch.nn.Module):
         graph = python_attribute(obj, "graph")
@@ -182,8 +182,11 @@ def body_of(obj: Any) -> Body | None:
             return Body(graph, obj)
     if obj is None or isinstance(obj, torch.Tensor | str | int | float | bool):
         return None
-    inner = python_attribute(python_attribute(obj, "original_module"), "graph_module")
-    return Body(inner.graph, inner) if isinstance(inner, fx.GraphModule) else None
+    original = python_attribute(obj, "original_module")
+    for inner in (python_attribute(obj, "graph_module"), original, python_attribute(original, "graph_module")):
+        if isinstance(inner, fx.GraphModule):
+            return Body(inner.graph, inner)
+    return None
 
 
 def attribute(owner: torch.nn.Module | None, target: Any) -> Any:

@@ -84,7 +84,7 @@ def _leaf(obj: Any, storages: Storages) -> Value | None:
     fqn = script_class(obj)
     if fqn is not None:
         return OpaqueValue(fqn, "")
-    return OpaqueValue(type_name(type(obj)), object_text(obj))
+    return OpaqueValue(type_name(type(obj)), "" if isinstance(obj, torch.nn.Module) else object_text(obj))
 
 
 def symbolic_value(obj: Any) -> SymValue | ConstValue:

@@ -304,3 +304,22 @@ def test_custom_ops_bring_their_schema():
 def test_module_call_keys():
     assert ModuleCall("L__self___sh@1", "sh", "Sequential").call == "sh@1"
     assert ModuleCall("L__self___sh", "sh", "Sequential").call == "sh"
+
+
+def test_thirty_thousand_nodes_take_linear_time():
+    import time
+
+    graph = torch.fx.Graph()
+    x = graph.placeholder("x")
+    value = x.meta["val"] = torch.empty(2)
+    for i in range(30_000):
+        x = graph.call_function(torch.ops.aten.add.Tensor, (x, i))
+        x.meta.update(val=value, stack_trace=f'File "m.py", line {i % 50}, in f', nn_module_stack={"k": ("a", "A")})
+    graph.output(x)
+    began = time.perf_counter()
+    program = read(graph)
+    assert time.perf_counter() - began < 15
+    assert len(program.graph) == 30_002
+    traces = {id(node.stack_trace) for node in program.graph.nodes if node.stack_trace}
+    assert len(traces) == 50
+    assert len({id(node.module_stack) for node in program.graph.nodes if node.module_stack}) == 1

@@ -215,6 +215,18 @@ def test_delegates_keep_the_program_they_were_made_from():
     assert "add.arg0/cond.true_fn/map_impl.f" in program.graphs
 
 
+def test_programs_and_modules_that_are_attributes_themselves():
+    keeper = nn.Module()
+    object.__setattr__(keeper, "original_module", models.body(torch.cos))
+    gm = models.holder(lambda graph, x: graph.call_function(torch.add, (graph.get_attr("keeper"), x)), keeper=keeper)
+    assert read(gm).graphs["add.arg0"].nodes[1].target == "torch.cos"
+    gm.__dict__["program"] = models.nested()
+    node = next(node for node in gm.graph.nodes if node.op == "call_function")
+    with gm.graph.inserting_before(node):
+        node.args = (gm.graph.create_node("get_attr", "program"), 1)
+    assert "add.arg0/cond.true_fn" in read(gm).graphs
+
+
 def test_a_real_delegate_call():
     from torch._higher_order_ops.executorch_call_delegate import executorch_call_delegate
 
