@@ -12,7 +12,7 @@ union of its two programs), so that one renderer draws both. What the details pa
 from __future__ import annotations
 
 import gzip
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -289,7 +289,20 @@ class Interner:
 
 def encode(payload: Payload) -> bytes:
     """Write a payload as gzipped JSON; equal payloads give equal bytes."""
-    return gzip.compress(msgspec.json.encode(payload), compresslevel=9, mtime=0)
+    try:
+        text = msgspec.json.encode(payload)
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(_encodable(msgspec.to_builtins(payload)))
+    return gzip.compress(text, compresslevel=9, mtime=0)
+
+
+def _encodable(value: Any) -> Any:
+    """Replace lone surrogates, which JSON cannot carry, by `?`; as deep as the schema is."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def decode(data: bytes) -> Payload:

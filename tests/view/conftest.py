@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from graphlens.program.argument import Ref, Seq
 from graphlens.program.frozen import freeze
-from graphlens.program.graph import Graph, ModuleCall, Node, Subgraph
+from graphlens.program.graph import Graph, ModuleCall, Node, Provenance, Subgraph
 from graphlens.program.parts import InputSpec, Origin, OutputSpec, Range, StoredTensor, Symbol, Versions
 from graphlens.program.program import Program
 from graphlens.program.value import ConstValue, TensorValue
+from graphlens.view.assets import NAMES, STATIC
 
 TRACE = 'File "/home/someone/secret/model.py", line 12, in forward\n    return self.proj(x)\n'
 
@@ -147,9 +151,78 @@ def make():
         seq=lambda *items: Seq("list", items),
         nested=nested_program,
         program=plain_program,
+        origin=lambda name: Origin("graph", name),
     )
 
 
 @pytest.fixture(scope="session")
 def nested():
     return nested_program()
+
+
+@pytest.fixture
+def front_end(tmp_path, monkeypatch):
+    """A front end of three small files, so that tests of Python need no npm."""
+    folder = tmp_path / "static"
+    folder.mkdir()
+    (folder / "graphlens.js").write_text("export const render = () => {};")
+    (folder / "graphlens-engine.js").write_text("/* engine */")
+    (folder / "graphlens.css").write_text(".graphlens{color:inherit}")
+    monkeypatch.setattr(sys.modules["graphlens.view.assets"], "STATIC", folder)
+    return folder
+
+
+@pytest.fixture
+def no_front_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["graphlens.view.assets"], "STATIC", tmp_path / "nothing")
+
+
+@pytest.fixture
+def run_python():
+    """Run code in a fresh interpreter and return what it prints."""
+
+    def run(code):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def built():
+    """The archive of a small model, where the real front end is built."""
+    missing = [name for name in NAMES if not (STATIC / name).exists()]
+    assert not missing, f"{missing}: run `npm run build` in js/"
+    return Path(__file__).parents[1] / "data" / "archives" / "torch-2.13.0" / "nested_control_flow.pt2"
+
+
+@pytest.fixture(scope="session")
+def llama():
+    """A program of the size and wording of a Llama of 126 layers, 72 nodes each."""
+    parts = [("input_layernorm", 10), ("self_attn.q_proj", 3), ("self_attn", 28), ("mlp.gate_proj", 3), ("mlp", 28)]
+    nodes, last, count = [placeholder("input_ids", tensor(1, 16, dtype="int64"))], "input_ids", 0
+    for layer in range(126):
+        around = f"model.layers.{layer}"
+        nodes.append(placeholder(f"p_model_layers_{layer}_weight", tensor(64, 64)))
+        for part, length in parts:
+            modules = [("model", "LlamaModel"), (around, "LlamaDecoderLayer")]
+            steps = part.split(".")
+            modules += [(f"{around}.{'.'.join(steps[: i + 1])}", f"Llama{s}") for i, s in enumerate(steps)]
+            for i in range(length):
+                count += 1
+                name = f"{('linear', 'transpose', 'mul', 'add')[i % 4]}_{count}"
+                trace = f'File "transformers/models/llama/modeling_llama.py", line {i + 40}, in {steps[-1]}\n    x = f{i}(x)\n'
+                meta = {
+                    "torch_fn": (f"{name}", "builtin_function_or_method.f"),
+                    "from_node": (Provenance(name, f"aten.op{i}.default", "run_decompositions", ("create",), 7),),
+                }
+                target = f"aten.{('linear', 'transpose', 'mul', 'add')[i % 4]}.default"
+                args = [Ref(last), Ref(f"p_model_layers_{layer}_weight"), i]
+                value = tensor(1, 16, 64)
+                names = ("input", "weight", "dim")
+                nodes.append(
+                    node(name, "call_function", target, args, value, modules, trace, meta=meta, arg_names=names)
+                )
+                last = name
+    return plain_program((*nodes, output(last)), origin=Origin("archive", "llama.pt2"))
