@@ -4,7 +4,7 @@ import { actionsOf } from "./actions";
 import { type Doc, openDoc } from "./doc";
 import { h, replace } from "./dom";
 import { Drawer } from "./drawer";
-import { type Engine, workerEngine } from "./engine";
+import type { Engine } from "./engine";
 import { pngOf, save, standaloneSvg } from "./export";
 import { header } from "./header";
 import type { Host, StateKey } from "./host";
@@ -20,8 +20,7 @@ import { followTheme } from "./theme";
 export interface AppOptions {
   readonly payload: Payload;
   readonly host: Host;
-  /** Give one of the built files. */
-  readonly asset: (name: string) => Promise<Uint8Array<ArrayBuffer>>;
+  readonly engine: Engine;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +34,6 @@ export class App {
   readonly search: SearchBox;
   readonly drawer: Drawer;
   state: ViewState;
-  private readonly engine: Engine;
   private readonly prefix = `gl${++instances}-`;
   private readonly docs = new Map<string, Doc>();
   private readonly kept = new Map<string, Kept>();
@@ -51,8 +49,7 @@ export class App {
     readonly root: HTMLElement,
     readonly options: AppOptions,
   ) {
-    const { host, signal, asset } = options;
-    this.engine = workerEngine({ source: () => asset("graphlens-engine.js"), signal });
+    const { host, signal } = options;
     this.state = host.initial();
     this.setTheme = followTheme(root, signal);
     this.setTheme(this.state.theme);
@@ -107,7 +104,7 @@ export class App {
     const { expanded, camera } = this.state;
     const open = expanded ? expanded.flatMap((key) => doc.scene.regionByKey.get(key) ?? []) : view.open;
     const session = new Session({
-      ...{ doc, engine: this.engine, prefix: this.prefix, open, signal },
+      ...{ doc, engine: this.options.engine, prefix: this.prefix, open, signal },
       camera: camera && { x: camera[0], y: camera[1], k: camera[2] },
       takesWheel: () => this.options.host.standalone || this.root.contains(document.activeElement),
       onSelect: (entity) => {

@@ -9,7 +9,7 @@ export interface View {
   readonly k: number;
 }
 
-export const LEAST = 0.01;
+export const LEAST = 0.001;
 export const MOST = 4;
 /** Below this scale texts of boxes are not legible and not drawn. */
 export const LEGIBLE = 0.34;

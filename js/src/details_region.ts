@@ -41,7 +41,7 @@ const KINDS: Readonly<Record<Region["kind"], string>> = {
 };
 
 function chips(doc: Doc, region: Region): HTMLElement {
-  const differ = differences(doc)[region.id];
+  const differ = differences(doc).all[region.id];
   return h(
     "div",
     { class: "gl-chips" },

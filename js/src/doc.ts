@@ -81,13 +81,32 @@ export function nodeName(doc: Doc, box: number): string {
   return first ? doc.strings[first.program.nodes.name[first.node]] : doc.scene.boxes[box].label;
 }
 
-/** How many boxes inside a region differ, by region. */
-export function differences(doc: Doc): Int32Array {
-  const counts = new Int32Array(doc.scene.regions.length);
-  if (!doc.diff) return counts;
-  for (const box of doc.scene.boxes) {
-    if (doc.status(box.id) === "same") continue;
-    for (let up = box.call >= 0 ? box.call : box.region; up >= 0; up = doc.scene.regions[up].parent) counts[up]++;
+const SERIOUS = new Set(["wrong_result", "breaks_pass"]);
+
+/** Whether a box differs in what is computed or in what later passes need, not only in what people read. */
+export function isSerious(doc: Doc, box: number): boolean {
+  const status = doc.status(box);
+  return status !== "same" && (status !== "changed" || SERIOUS.has(doc.severity(box)));
+}
+
+export interface Differences {
+  /** Differing boxes inside each region. */
+  readonly all: Int32Array;
+  readonly serious: Int32Array;
+}
+
+/** Count the boxes inside each region that differ. */
+export function differences(doc: Doc): Differences {
+  const { boxes, regions } = doc.scene;
+  const all = new Int32Array(regions.length);
+  const serious = new Int32Array(regions.length);
+  for (const { id, call, region } of doc.diff ? boxes : []) {
+    if (doc.status(id) === "same") continue;
+    const grave = isSerious(doc, id);
+    for (let up = call >= 0 ? call : region; up >= 0; up = regions[up].parent) {
+      all[up]++;
+      if (grave) serious[up]++;
+    }
   }
-  return counts;
+  return { all, serious };
 }

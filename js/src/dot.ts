@@ -22,6 +22,8 @@ export interface DotEnd {
 
 export interface DotGraph {
   readonly nodes: readonly DotNode[];
+  /** In which order to name the nodes, which Graphviz starts from; as they are by default. */
+  readonly order?: readonly number[];
   /** Widths of the border's own ports. */
   readonly ins: readonly number[];
   readonly outs: readonly number[];
@@ -38,10 +40,11 @@ export function writeDot(graph: DotGraph): string {
     "digraph{graph[nodesep=.3 ranksep=.44]",
     'node[shape=box fixedsize=true label="" fontname=Courier fontsize=1]edge[arrowhead=none]',
   ];
-  graph.nodes.forEach((node, i) => {
+  for (const i of graph.order ?? graph.nodes.keys()) {
+    const node = graph.nodes[i];
     const size = `width=${inches(node.width)} height=${inches(node.height)}`;
     lines.push(`m${i}[${size}${node.ins || node.outs ? ` shape=record label="${recordLabel(node)}"` : ""}]`);
-  });
+  }
   lines.push(...portRank("i", "source", graph.ins), ...portRank("o", "sink", graph.outs));
   graph.edges.forEach(({ tail, head, weight }, i) => {
     lines.push(`${endText(tail, "out")}->${endText(head, "in")}[id=${i}${weight > 1 ? ` weight=${weight}` : ""}]`);

@@ -34,7 +34,7 @@ export class Drawer {
   /** Mark the row of a box. */
   select(box: number): void {
     this.box = box;
-    if (this.opened) this.opened.table.mark(box >= 0 ? this.opened.spec.rowOf(box) : -1);
+    if (this.opened) this.opened.table.mark(box >= 0 ? this.opened.spec.rowOf(box, this.opened.table.current) : -1);
   }
 
   private choose(title: string): void {

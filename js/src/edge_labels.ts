@@ -85,11 +85,16 @@ const areaOf = ({ text, x, y }: Label): Area => ({
   height: LABEL + 1,
 });
 
-/** Areas by the cells of a grid that they touch. */
+/** Areas by the cells of a grid that they touch; very large ones in a list. */
 class Grid {
   private readonly cells = new Map<number, Area[]>();
+  private readonly large: Area[] = [];
 
   add(area: Area): void {
+    if (area.width * area.height > 60 * CELL * CELL) {
+      this.large.push(area);
+      return;
+    }
     for (const key of keys(area)) {
       const cell = this.cells.get(key);
       if (cell) cell.push(area);
@@ -98,19 +103,16 @@ class Grid {
   }
 
   isFree(area: Area): boolean {
+    if (this.large.some((other) => touches(area, other))) return false;
     for (const key of keys(area)) {
-      for (const other of this.cells.get(key) ?? []) {
-        const apart =
-          area.x + area.width < other.x ||
-          other.x + other.width < area.x ||
-          area.y + area.height < other.y ||
-          other.y + other.height < area.y;
-        if (!apart) return false;
-      }
+      if (this.cells.get(key)?.some((other) => touches(area, other))) return false;
     }
     return true;
   }
 }
+
+const touches = (a: Area, b: Area) =>
+  a.x <= b.x + b.width && b.x <= a.x + a.width && a.y <= b.y + b.height && b.y <= a.y + a.height;
 
 function* keys({ x, y, width, height }: Area): Generator<number> {
   for (let i = Math.floor(x / CELL); i <= Math.floor((x + width) / CELL); i++) {

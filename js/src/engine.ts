@@ -16,6 +16,8 @@ export interface EngineReply {
 export interface Engine {
   /** Lay out a DOT text. Rejects with an `Error` that says why. */
   layout(dot: string): Promise<Geometry>;
+  /** Get ready before the first layout is asked for. */
+  warm?(): void;
 }
 
 interface Waiting {
@@ -73,13 +75,16 @@ export function workerEngine({ source, signal, limit = 20_000, makeWorker }: Eng
     };
     worker.onerror = (event) => settle(running, { id: running, error: event.message || "the worker failed to start" });
   };
+  const load = () => {
+    url ??= source().then((script) => URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+    return url;
+  };
   const pump = () => {
     const first = queue.entries().next();
     if (running >= 0 || first.done || signal.aborted) return;
     const [id, { dot }] = first.value;
     running = id;
-    url ??= source().then((script) => URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
-    url.then(
+    load().then(
       (script) => {
         if (signal.aborted) return;
         if (!worker) start(script);
@@ -101,6 +106,16 @@ export function workerEngine({ source, signal, limit = 20_000, makeWorker }: Eng
   });
 
   return {
+    warm: () => {
+      load().then(
+        (script) => {
+          if (!worker && !signal.aborted) start(script);
+        },
+        () => {
+          url = undefined;
+        },
+      );
+    },
     layout: (dot) =>
       new Promise((resolve, reject) => {
         if (signal.aborted) return reject(new Error("the view was closed"));

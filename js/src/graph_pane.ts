@@ -91,8 +91,8 @@ export class GraphPane {
     this.options.onOpen(this.open);
     this.options.onBusy();
     const layout = await compose(this.options.doc, this.open, this.options.engine, this.cache);
+    const picture = await pictureOf(this.options.doc, layout);
     if (turn !== this.turn || this.options.signal.aborted) return;
-    const picture = pictureOf(this.options.doc, layout);
     const before = this.view;
     const [from, to] = [
       anchor !== null && this.picture?.places.get(anchor),
@@ -198,8 +198,7 @@ export class GraphPane {
     if (!picture) return;
     const { selected } = this.focus;
     const from = selected === null ? null : this.visibleOf(selected, picture);
-    const next =
-      from === null ? (visible(scene, picture, shownBox(scene, 0)) ?? null) : step(scene, picture, from, way);
+    const next = from === null ? topmost(picture) : step(scene, picture, from, way);
     if (next !== null) this.options.onSelect(next);
   }
 

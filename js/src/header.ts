@@ -43,15 +43,19 @@ export function header(app: App, signal: AbortSignal): HTMLElement[] {
 
 const GLYPHS: Readonly<Record<Section["status"], string>> = { ok: "✓", warn: "!", fail: "✕", none: "" };
 
+/** The first line of a verdict; what it goes on to say opens below. */
 function verdictOf(section: Section): HTMLElement | null {
   if (!section.verdict) return null;
-  const mark = h("span", { class: "gl-verdict-mark", "aria-label": section.status }, GLYPHS[section.status]);
-  return h(
-    "p",
-    { class: `gl-verdict gl-status-${section.status}` },
-    mark,
-    h("span", { title: section.verdict }, section.verdict),
+  const [first, ...rest] = section.verdict.split("\n").filter((line) => line.trim());
+  const mark = h(
+    "span",
+    { class: "gl-verdict-mark", role: "img", "aria-label": section.status },
+    GLYPHS[section.status],
   );
+  const line = h("span", { class: "gl-verdict-line", title: first }, first);
+  if (!rest.length) return h("p", { class: `gl-verdict gl-status-${section.status}` }, mark, line);
+  const more = h("ul", { class: "gl-verdict-rest" }, ...rest.map((text) => h("li", {}, text.trim())));
+  return h("details", { class: `gl-verdict gl-status-${section.status}` }, h("summary", {}, mark, line), more);
 }
 
 function viewTabs(app: App, section: Section): HTMLElement | null {

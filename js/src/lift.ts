@@ -53,9 +53,13 @@ export function openRegions(scene: Scene, expanded: ReadonlySet<number>): number
   return open;
 }
 
-/** Lift the flow of a scene to its open regions. */
-export function liftFlow(scene: Scene, open: readonly number[]): Map<number, RegionGraph> {
-  return new Lifter(scene, new Set(open)).run();
+/** Lift the flow of a scene to its open regions. `breathe` is awaited now and then. */
+export function liftFlow(
+  scene: Scene,
+  open: readonly number[],
+  breathe: () => Promise<void> | undefined = () => undefined,
+): Promise<Map<number, RegionGraph>> {
+  return new Lifter(scene, new Set(open)).run(breathe);
 }
 
 class Lifter {
@@ -67,13 +71,16 @@ class Lifter {
     private readonly open: ReadonlySet<number>,
   ) {}
 
-  run(): Map<number, RegionGraph> {
+  async run(breathe: () => Promise<void> | undefined): Promise<Map<number, RegionGraph>> {
     for (const region of this.open) {
       const members = membersOf(this.scene, this.scene.regions[region]);
       this.graphs.set(region, { region, members, ins: new Set(), outs: new Set(), links: new Map() });
     }
     const { src, dst } = this.scene.flow;
-    for (let use = 0; use < src.length; use++) this.lift(use, src[use], dst[use]);
+    for (let use = 0; use < src.length; use++) {
+      if (use % 256 === 0) await breathe();
+      this.lift(use, src[use], dst[use]);
+    }
     for (const region of this.open) this.feedCall(this.scene.regions[region]);
     return this.graphs;
   }

@@ -2,6 +2,7 @@
 
 import { App } from "./app";
 import { decodePayload, fromBase64, gunzip } from "./decode";
+import { workerEngine } from "./engine";
 import { type Host, memoryHost, staticHost } from "./host";
 import { anywidgetHost, heightOf, type Model, payloadOf } from "./host_anywidget";
 
@@ -22,10 +23,12 @@ export async function render(
   element.dataset.state = "loading";
   try {
     const signal = options.signal ?? new AbortController().signal;
+    const engine = workerEngine({ source: () => options.asset("graphlens-engine.js"), signal });
+    engine.warm?.();
     const app = new App(element, {
       payload: await decodePayload(payload),
       host: options.host ?? memoryHost(),
-      asset: options.asset,
+      engine,
       signal,
     });
     await app.open();

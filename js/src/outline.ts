@@ -1,6 +1,6 @@
 // The regions of a document as a tree, for reading and for keyboards and screen readers.
 
-import { type Doc, differences } from "./doc";
+import { type Differences, type Doc, differences } from "./doc";
 import { h, replace } from "./dom";
 import { type Entity, isRegion, regionEntity, regionOf } from "./lift";
 import { around, type Region } from "./scene";
@@ -13,7 +13,7 @@ export interface OutlineEvents {
 export class Outline {
   readonly element: HTMLElement;
   private readonly opened = new Set<number>([0]);
-  private readonly counts: Int32Array;
+  private readonly counts: Differences;
   private current = 0;
 
   constructor(
@@ -68,7 +68,8 @@ export class Outline {
 
   private item(region: Region, level: number): HTMLLIElement {
     const inner = region.children.length > 0;
-    const count = this.counts[region.id];
+    const serious = this.counts.serious[region.id];
+    const count = serious || this.counts.all[region.id];
     const item = h(
       "li",
       {
@@ -84,7 +85,12 @@ export class Outline {
       h("span", { class: "gl-twist", "aria-hidden": "true" }, inner ? (this.opened.has(region.id) ? "▾" : "▸") : ""),
       h("span", { class: "gl-tree-label" }, region.id === 0 ? "program" : region.label),
       h("span", { class: "gl-tree-note" }, region.kind === "repeat" ? `×${region.children.length}` : region.type),
-      count > 0 && h("span", { class: "gl-tree-count", "aria-label": `${count} differ` }, `≠ ${count}`),
+      count > 0 &&
+        h(
+          "span",
+          { class: `gl-tree-count ${serious ? "" : "gl-slight"}`, "aria-label": `${count} differ` },
+          `≠ ${count}`,
+        ),
     );
     item.style.paddingLeft = `${4 + (level - 1) * 12}px`;
     return item;

@@ -133,10 +133,11 @@ export class Painter {
         of: shape.entity,
       });
     }
-    for (const wire of cell.wires) {
-      if (overlaps(wire, sight))
-        wanted.set(`w${wire.id}`, { layer: "wires", rect: wire, draw: () => drawWire(drawing, wire), of: wire.link });
-    }
+    const labels = cell.labels();
+    cell.wires.forEach((wire, i) => {
+      const draw = () => drawWire(drawing, wire, labels[i]);
+      if (overlaps(wire, sight)) wanted.set(`w${wire.id}`, { layer: "wires", rect: wire, draw, of: wire.link });
+    });
     for (const pill of cell.pills) {
       if (overlaps(pill, sight)) wanted.set(`p${pill.id}`, { layer: "shapes", rect: pill, draw: () => drawPill(pill) });
     }

@@ -1,9 +1,11 @@
 // A laid out scene in one coordinate system: what there is to draw and where.
 
-import { HEADER, type Placed, type RegionLayout, type SceneLayout } from "./compose";
+import { breather } from "./breathe";
+import type { SceneLayout } from "./compose";
 import type { Doc } from "./doc";
 import { type Label, placeLabels } from "./edge_labels";
 import { type Entity, isRegion, type Link, regionEntity, regionOf } from "./lift";
+import { HEADER, type Placed, type RegionLayout } from "./region_layout";
 
 export interface Rect {
   readonly x: number;
@@ -25,8 +27,6 @@ export interface Wire extends Rect {
   readonly id: string;
   readonly link: Link;
   readonly points: readonly number[];
-  /** The value that it carries, said once per maker. */
-  readonly label: Label | null;
 }
 
 export interface Pill extends Rect {
@@ -41,6 +41,8 @@ export interface Cell extends Rect {
   readonly shapes: readonly Shape[];
   readonly wires: readonly Wire[];
   readonly pills: readonly Pill[];
+  /** Per wire the value that it carries, said once per maker. Found out when it is first asked for. */
+  readonly labels: () => readonly (Label | null)[];
 }
 
 export interface Picture extends Rect {
@@ -52,11 +54,13 @@ export interface Picture extends Rect {
 }
 
 /** Put every region of a layout where it belongs. */
-export function pictureOf(doc: Doc, layout: SceneLayout): Picture {
+export async function pictureOf(doc: Doc, layout: SceneLayout): Promise<Picture> {
+  const breathe = breather();
   const cells: Cell[] = [];
   const places = new Map<Entity, Rect>();
   const pending: [number, number, number][] = [[0, 0, 0]];
   for (let next = pending.pop(); next; next = pending.pop()) {
+    await breathe();
     const [id, x, y] = next;
     const region = layout.regions.get(id);
     if (!region) continue;
@@ -77,13 +81,27 @@ export function pictureOf(doc: Doc, layout: SceneLayout): Picture {
       ...{ id: `${id}.${box}`, box, text, width, height: 18 },
       ...{ x: x + middle - width / 2, y: y + HEADER + 3 },
     }));
-    cells.push({ ...rect, frame, shapes, pills, wires: wiresOf(doc, region, x, y) });
+    cells.push({ ...rect, frame, shapes, pills, ...wiresOf(doc, region, x, y) });
   }
   const { width, height } = cells[0];
   return { x: 0, y: 0, width, height, cells, places, notes: layout.notes };
 }
 
-function wiresOf(doc: Doc, region: RegionLayout, x: number, y: number): Wire[] {
+function wiresOf(doc: Doc, region: RegionLayout, x: number, y: number): Pick<Cell, "wires" | "labels"> {
+  const wires = region.curves.map(({ link, points }): Wire => {
+    const moved = points.map((value, k) => value + (k % 2 ? y : x));
+    const id = `${region.region}:${link.tail.at}.${link.tail.port}>${link.head.at}.${link.head.port}`;
+    return { id, link, points: moved, ...bounds(moved) };
+  });
+  let found: (Label | null)[] | undefined;
+  const labels = () => {
+    found ??= labelsOf(doc, region).map((label) => label && { ...label, x: label.x + x, y: label.y + y });
+    return found;
+  };
+  return { wires, labels };
+}
+
+function labelsOf(doc: Doc, region: RegionLayout): (Label | null)[] {
   const tags = region.portTags.map((tag) => ({
     x: tag.x - tag.width / 2,
     y: HEADER + 3,
@@ -91,13 +109,7 @@ function wiresOf(doc: Doc, region: RegionLayout, x: number, y: number): Wire[] {
     height: 18,
   }));
   const header = { x: 0, y: 0, width: region.width, height: region.region > 0 ? HEADER : 0 };
-  const labels = placeLabels(doc, region.curves, [...region.members, ...tags, header]);
-  return region.curves.map(({ link, points }, i): Wire => {
-    const moved = points.map((value, k) => value + (k % 2 ? y : x));
-    const label = labels[i] && { ...labels[i], x: labels[i].x + x, y: labels[i].y + y };
-    const id = `${region.region}:${link.tail.at}.${link.tail.port}>${link.head.at}.${link.head.port}`;
-    return { id, link, points: moved, label, ...bounds(moved) };
-  });
+  return placeLabels(doc, region.curves, [...region.members, ...tags, header]);
 }
 
 function bounds(points: readonly number[]): Rect {

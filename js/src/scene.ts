@@ -149,17 +149,18 @@ function depthOf(regions: readonly Region[], region: Region): number {
 
 /** Give a module's only box to the region around it, in place: `q_proj` around one `linear` is one box. */
 function dissolveWrappers(regions: readonly Region[], boxes: readonly Box[]): void {
-  const inside = new Map<number, number>();
-  for (const box of boxes) inside.set(box.region, (inside.get(box.region) ?? 0) + (box.folded ? 0 : 1));
+  const inside: Box[][] = regions.map(() => []);
+  for (const box of boxes) inside[box.region].push(box);
   for (const region of regions) {
     const [only] = region.boxes;
-    const single = region.boxes.length === 1 && inside.get(region.id) === 1 && !region.children.length;
+    const single = region.boxes.length === 1 && !region.children.length;
     if (region.kind !== "module" || !single) continue;
     const parent = regions[region.parent];
     parent.children.splice(parent.children.indexOf(region.id), 1);
     parent.boxes.push(only);
     region.boxes.length = 0;
-    for (const box of boxes) if (box.region === region.id) box.region = parent.id;
+    for (const box of inside[region.id]) box.region = parent.id;
+    inside[parent.id].push(...inside[region.id]);
     boxes[only].wrapper = region.id;
   }
 }

@@ -2,10 +2,11 @@
 
 import { categoryOf } from "./category";
 import { BOX, headerWidth, regionLine, SMALL, TITLE } from "./content";
-import type { Doc, Status } from "./doc";
+import { type Differences, type Doc, isSerious, type Status } from "./doc";
 import { s } from "./dom";
+import type { Label } from "./edge_labels";
 import { pathData } from "./geometry";
-import { isRegion, regionEntity, regionOf } from "./lift";
+import { BORDER, isRegion, regionEntity, regionOf } from "./lift";
 import { fitText, textWidth } from "./measure";
 import type { Frame, Pill, Shape, Wire } from "./picture";
 
@@ -20,8 +21,7 @@ export const MARKS: Readonly<Record<Status, { readonly glyph: string; readonly n
 
 export interface Drawing {
   readonly doc: Doc;
-  /** Differing boxes inside each region. */
-  readonly counts: Int32Array;
+  readonly counts: Differences;
   /** Prefix of element ids, unique on the page. */
   readonly prefix: string;
 }
@@ -37,9 +37,10 @@ export function drawShape({ doc, counts, prefix }: Drawing, shape: Shape): SVGGE
   const status = statusOf(doc, entity);
   const kind = box ? `gl-box gl-${box.role} gl-c-${categoryOf(box.role, box.label)}` : `gl-closed gl-r-${region?.kind}`;
   const name = [content.title, ...content.lines.map((line) => line.text), box?.sub].filter(Boolean).join(", ");
-  const mark = status === "same" ? "" : `, ${MARKS[status].name}`;
+  const mark = status === "same" ? "" : `, ${MARKS[status].name} ${box ? doc.severity(box.id).replace("_", " ") : ""}`;
+  const slight = status !== "same" && box && !isSerious(doc, box.id) ? " gl-slight" : "";
   const group = s("g", {
-    class: `gl-shape ${kind} gl-s-${status}`,
+    class: `gl-shape ${kind} gl-s-${status}${slight}`,
     id: `${prefix}${entity}`,
     "data-entity": entity,
     role: "img",
@@ -75,7 +76,7 @@ export function drawShape({ doc, counts, prefix }: Drawing, shape: Shape): SVGGE
     if (line.box >= 0) text.dataset.box = String(line.box);
     group.append(text);
   });
-  const badge = region ? countBadge(counts[region.id], width) : statusBadge(status, width);
+  const badge = region ? countBadge(counts, region.id, width) : statusBadge(status, width);
   if (badge) group.append(badge);
   return group;
 }
@@ -106,22 +107,25 @@ export function drawFrame({ doc, counts, prefix }: Drawing, frame: Frame): SVGGE
     s("text", { class: "gl-title", x: 27, y: 19.5 }, title),
     room > 40 && s("text", { class: "gl-line", x: used + 6, y: 19.5 }, fitText(note, SMALL, room)),
   );
-  const badge = region.kind === "call" ? statusBadge(status, width) : countBadge(counts[region.id], width);
+  const badge = region.kind === "call" ? statusBadge(status, width) : countBadge(counts, region.id, width);
   if (badge) group.append(badge);
   return group;
 }
 
 /** Draw a line with its arrow head and label. */
-export function drawWire({ doc, prefix }: Drawing, wire: Wire): SVGGElement {
+export function drawWire({ doc, prefix }: Drawing, wire: Wire, label: Label | null): SVGGElement {
   const sides = new Set(wire.link.uses.filter((use) => use < doc.scene.flow.ties).map(doc.useSide));
   const side = sides.size === 1 ? [...sides][0] : "both";
   const group = s(
     "g",
     { class: `gl-wire gl-side-${side}`, "aria-hidden": "true" },
-    s("path", { class: "gl-line-path", d: pathData(wire.points), "marker-end": `url(#${prefix}arrow)` }),
+    s("path", {
+      class: "gl-line-path",
+      d: pathData(wire.points),
+      "marker-end": wire.link.head.at === BORDER ? undefined : `url(#${prefix}arrow)`,
+    }),
   );
-  if (wire.label)
-    group.append(s("text", { class: "gl-label", x: round(wire.label.x), y: round(wire.label.y) }, wire.label.text));
+  if (label) group.append(s("text", { class: "gl-label", x: round(label.x), y: round(label.y) }, label.text));
   return group;
 }
 
@@ -160,13 +164,17 @@ function statusBadge(status: Status, width: number): SVGGElement | null {
   );
 }
 
-function countBadge(count: number, width: number): SVGGElement | null {
+function countBadge({ all, serious }: Differences, region: number, width: number): SVGGElement | null {
+  const count = serious[region] || all[region];
   if (!count) return null;
   const text = `≠ ${count}`;
   const wide = textWidth(text, SMALL, true) + 14;
   return s(
     "g",
-    { class: "gl-badge gl-count", transform: `translate(${round(width - wide + 6)} -6)` },
+    {
+      class: `gl-badge gl-count ${serious[region] ? "" : "gl-slight"}`,
+      transform: `translate(${round(width - wide + 6)} -6)`,
+    },
     s("rect", { width: wide, height: 17, rx: 8.5 }),
     s("text", { x: wide / 2, y: 12.5, "text-anchor": "middle" }, text),
   );

@@ -1,7 +1,7 @@
 // What is drawn of a picture from afar: one path for all boxes of a region, and names at a constant size.
 
 import type { View } from "./camera";
-import type { Doc, Status } from "./doc";
+import { type Doc, isSerious, type Status } from "./doc";
 import { s } from "./dom";
 import { pathData } from "./geometry";
 import { isRegion } from "./lift";
@@ -14,7 +14,8 @@ export function drawSketch({ doc }: Drawing, cell: Cell, wires: boolean): SVGGEl
   const paths = new Map<string, string>();
   for (const { entity, x, y, width, height } of cell.shapes) {
     const status: Status = isRegion(entity) ? "same" : doc.status(entity);
-    const kind = `${isRegion(entity) ? "gl-closed" : "gl-box"} gl-s-${status}`;
+    const slight = status === "changed" && !isSerious(doc, entity) ? " gl-slight" : "";
+    const kind = `${isRegion(entity) ? "gl-closed" : "gl-box"} gl-s-${status}${slight}`;
     paths.set(kind, `${paths.get(kind) ?? ""}M${x | 0} ${y | 0}h${width | 0}v${height | 0}h${-(width | 0)}z`);
   }
   const group = s("g", { class: "gl-sketch", "aria-hidden": "true" });

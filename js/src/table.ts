@@ -31,7 +31,8 @@ export class Table {
   private order: number[];
   private sorted: { column: number; down: boolean } | null = null;
   private filter = "";
-  private current = -1;
+  /** The marked row, -1 for none. */
+  current = -1;
 
   constructor(
     private readonly spec: TableSpec,

@@ -6,8 +6,8 @@ import type { TableColumn, TableSpec } from "./table";
 
 /** A table with a way from boxes to rows and back. */
 export interface LinkedTable extends TableSpec {
-  /** The row of a box, -1 for none. */
-  readonly rowOf: (box: number) => number;
+  /** The row of a box, -1 for none; where several are, the one given as `near` if it is among them. */
+  readonly rowOf: (box: number, near: number) => number;
 }
 
 /** A table of the payload as it is. */
@@ -61,7 +61,7 @@ export function mismatchTable(doc: Doc, onBox: (box: number) => void): LinkedTab
     onRow: (row) => {
       if (box[row] >= 0) onBox(box[row]);
     },
-    rowOf: (wanted) => box.indexOf(wanted),
+    rowOf: (wanted, near) => (box[near] === wanted ? near : box.indexOf(wanted)),
   };
 }
 
