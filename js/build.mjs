@@ -30,6 +30,5 @@ if (process.argv.includes("--watch")) {
     await context.watch();
   }
 } else {
-
   await Promise.all(builds.map((build) => esbuild.build({ ...common, ...build })));
 }
