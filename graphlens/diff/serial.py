@@ -84,9 +84,14 @@ def to_dict(diff: Diff) -> dict[str, Any]:
         "mismatches": [
             {name: plain(getattr(row, name)) for name in (*MISMATCH_COLUMNS, *_BESIDE)} for row in diff.rows
         ],
-        "nodes": [msgspec.to_builtins(row) for row in diff.node_rows],
-        "patterns": [msgspec.to_builtins(row) for row in diff.pattern_rows],
+        "nodes": [_columns(row) for row in diff.node_rows],
+        "patterns": [_columns(row) for row in diff.pattern_rows],
     }
+
+
+def _columns(row: Struct) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in row.__struct_fields__}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _settings(settings: Settings) -> dict[str, Any]:
