@@ -97,7 +97,8 @@ def _partners(tree_a: Tree, tree_b: Tree, alignment: Any) -> tuple[dict[int, int
                 partner[i] = j
                 match_a[i] = pair.match
         for group in graph.groups:
-            what = f"{group.match} {len(group.a)}:{len(group.b)}"
+            evidence = group.match.removeprefix("group").strip()
+            what = f"group {len(group.a)}:{len(group.b)} {evidence}".strip()
             match_a.update((at_a[graph.path_a, n], what) for n in group.a if (graph.path_a, n) in at_a)
             match_b.update((at_b[graph.path_b, n], what) for n in group.b if (graph.path_b, n) in at_b)
         for ambiguous in graph.ambiguous:
