@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -226,6 +227,7 @@ def _deep(kind: Any) -> bool:
     return get_origin(kind) is not None or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
 
 
+@lru_cache(maxsize=64)
 def _hints(kind: type) -> Mapping[str, Any]:
     return get_type_hints(kind)
 

@@ -52,7 +52,6 @@ class Builder:
     """Converts one graph; the `Scope` of its arguments. Its nodes are made by `graphlens.read.archive_call`."""
 
     __slots__ = (
-        "_again",
         "_again", "children", "graph", "held", "inherited", "metadata", "names", "nodes", "path", "reading", "refs", "values",
     )  # fmt: skip
 

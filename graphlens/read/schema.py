@@ -1,10 +1,9 @@
 """The JSON of `torch.export.save` as types, and strict decoding that still reads what is newer than these types.
 
 Field names are those of `torch/_export/serde/schema.py` (schema 7.3 of torch 2.5 to 8.20 of torch 2.13). Unions such as
-`Argument` stay raw bytes here: most of them repeat, and each distinct one is decoded once.
+`Argument` stay raw bytes here: most of them repeat, and each distinct one is decoded once. Annotations are objects in
+this module, not text, so that nobody has to evaluate them.
 """
-
-from __future__ import annotations
 
 from typing import TypeAlias
 

@@ -89,7 +89,9 @@ def test_encrypted():
     refused(io.BytesIO(data), "encrypted")
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/passwd", "C:/x", "..\\evil", "\\\\host\\x", "n" * 5000])
+@pytest.mark.parametrize(
+    "name", ["../evil", "a/../../evil", "/etc/passwd", "C:/x", "..\\evil", "\\\\host\\x", "n" * 5000]
+)
 def test_names_that_lead_out_of_the_archive(name):
     refused(io.BytesIO(packed({**members(DTYPES), name: b"x"})), "plain relative names")
 
@@ -178,7 +180,9 @@ def test_several_models():
     both = {name.replace("dtypes/", "pair/"): data for name, data in parts.items()}
     for name in list(both):
         if "model" in name.rpartition("/")[2]:
-            both[name.replace("model.", "second.").replace("model_", "second_").replace("models.", "seconds.")] = both[name]
+            both[name.replace("model.", "second.").replace("model_", "second_").replace("models.", "seconds.")] = both[
+                name
+            ]
     refused(io.BytesIO(packed(both)), "holds 2 programs", "model=", "'model'", "'second'")
     refused(io.BytesIO(packed(both)), "no program called 'third'", "'second'", model="third")
     second = read(io.BytesIO(packed(both)), model="second")
@@ -252,7 +256,23 @@ def write_sparse(path, size: int) -> None:
             full = (0xFFFFFFFF, 0xFFFFFFFF)
             entries.append(
                 struct.pack(
-                    "<4s6H3L5H2L", b"PK\1\2", 45, 45, 0, 0, 0, 0, crc, *full, len(name), len(extra), 0, 0, 0, 0, 0xFFFFFFFF
+                    "<4s6H3L5H2L",
+                    b"PK\1\2",
+                    45,
+                    45,
+                    0,
+                    0,
+                    0,
+                    0,
+                    crc,
+                    *full,
+                    len(name),
+                    len(extra),
+                    0,
+                    0,
+                    0,
+                    0,
+                    0xFFFFFFFF,
                 )
                 + name.encode()
                 + extra
@@ -260,7 +280,9 @@ def write_sparse(path, size: int) -> None:
         start, directory = file.tell(), b"".join(entries)
         file.write(directory)
         end = file.tell()
-        file.write(struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, len(entries), len(entries), len(directory), start))
+        file.write(
+            struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, len(entries), len(entries), len(directory), start)
+        )
         file.write(struct.pack("<4sLQL", b"PK\6\7", 0, end, 1))
         file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0))
 
@@ -268,7 +290,9 @@ def write_sparse(path, size: int) -> None:
 def test_time_does_not_depend_on_how_a_path_is_given(tmp_path, monkeypatch):
     monkeypatch.chdir(FIXTURES)
     begin = time.perf_counter()
-    programs = [read(source) for source in (str(NESTED), NESTED, "torch-2.13.0/nested_control_flow.pt2", open(NESTED, "rb"))]
+    programs = [
+        read(source) for source in (str(NESTED), NESTED, "torch-2.13.0/nested_control_flow.pt2", open(NESTED, "rb"))
+    ]
     assert time.perf_counter() - begin < 5
     assert all(program.graphs == programs[0].graphs for program in programs)
     assert programs[2].origin.name == "torch-2.13.0/nested_control_flow.pt2"

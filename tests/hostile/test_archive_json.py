@@ -5,7 +5,18 @@ import json
 import math
 
 import pytest
-from hostile.archive_parts import DTYPES, DYNAMIC, NESTED, OLD, edited, graph_of, members, packed, program_member, replaced
+from hostile.archive_parts import (
+    DTYPES,
+    DYNAMIC,
+    NESTED,
+    OLD,
+    edited,
+    graph_of,
+    members,
+    packed,
+    program_member,
+    replaced,
+)
 
 from graphlens.errors import ArchiveError
 from graphlens.program.argument import Const, Map, Opaque, Ref, Seq
@@ -45,7 +56,11 @@ GRAPH = ("graph_module", "graph")
         ((*GRAPH, "nodes", 1, "inputs", 1, "arg"), {"as_int": "x"}, ["got `str`", ".nodes[1].inputs[1].arg.as_int"]),
         ((*GRAPH, "nodes", 1, "inputs", 1, "arg"), {"as_ints": [1, True]}, [".nodes[1].inputs[1].arg.as_ints[1]"]),
         ((*GRAPH, "nodes", 1, "inputs", 1, "arg"), {}, ["0 members", ".nodes[1].inputs[1].arg"]),
-        ((*GRAPH, "nodes", 1, "inputs", 1, "arg"), {"as_int": 1, "as_bool": True}, ["2 members", ".nodes[1].inputs[1]"]),
+        (
+            (*GRAPH, "nodes", 1, "inputs", 1, "arg"),
+            {"as_int": 1, "as_bool": True},
+            ["2 members", ".nodes[1].inputs[1]"],
+        ),
         ((*GRAPH, "nodes", 1, "outputs", 0), {"as_tensor": {"nome": "x"}}, ["name", ".nodes[1].outputs[0].as_tensor"]),
         ((*GRAPH, "nodes", 1, "metadata", "stack_trace"), ["x"], [".nodes[1].metadata.stack_trace"]),
         ((*GRAPH, "nodes", 1, "metadata", "custom"), "{broken", ["no JSON", ".nodes[1].metadata.custom"]),
@@ -91,7 +106,13 @@ def test_nesting_beyond_any_program():
 
 
 def test_nested_dicts_of_arguments_are_read():
-    argument = {"as_string_to_argument": {"a": {"as_int": 1}, "b": {"as_string_to_argument": {}}, "c": {"as_tensor": {"name": "x"}}}}
+    argument = {
+        "as_string_to_argument": {
+            "a": {"as_int": 1},
+            "b": {"as_string_to_argument": {}},
+            "c": {"as_tensor": {"name": "x"}},
+        }
+    }
     program = read(edited(DTYPES, set_at(*GRAPH, "nodes", 6, "inputs", 1, "arg", argument)))
     assert program.graph["mul"].args[1] == Map((("a", 1), ("b", Map(())), ("c", Ref("x"))))
 
@@ -114,8 +135,13 @@ def test_surrogates_that_stand_alone_become_replacement_characters():
      (b'"-Infinity"', -math.inf), (b"1e999", math.inf), (b"-0.0", -0.0), (b"3", 3.0)],
 )  # fmt: skip
 def test_numbers_that_are_not_finite(token, expected):
-    program = read(replaced(DTYPES, b'{"as_int": 2}, "kind": 1}], "outputs": [{"as_tensor": {"name": "mul"}}]',
-                            b'{"as_float": ' + token + b'}, "kind": 1}], "outputs": [{"as_tensor": {"name": "mul"}}]'))
+    program = read(
+        replaced(
+            DTYPES,
+            b'{"as_int": 2}, "kind": 1}], "outputs": [{"as_tensor": {"name": "mul"}}]',
+            b'{"as_float": ' + token + b'}, "kind": 1}], "outputs": [{"as_tensor": {"name": "mul"}}]',
+        )
+    )
     found = program.graph["mul"].args[1]
     assert type(found) is float
     assert repr(found) == repr(expected)
@@ -124,7 +150,10 @@ def test_numbers_that_are_not_finite(token, expected):
 def test_integers_of_any_size():
     program = read(edited(DTYPES, set_at(*GRAPH, "nodes", 6, "inputs", 1, "arg", {"as_int": 10**40})))
     assert program.graph["mul"].args[1] == 10**40
-    refused(replaced(DTYPES, b'"other", "arg": {"as_int": 2}', b'"other", "arg": {"as_int": ' + b"9" * 5000 + b"}"), "model.json")
+    refused(
+        replaced(DTYPES, b'"other", "arg": {"as_int": 2}', b'"other", "arg": {"as_int": ' + b"9" * 5000 + b"}"),
+        "model.json",
+    )
 
 
 def test_a_name_of_a_million_characters():
@@ -270,7 +299,9 @@ def test_module_stacks_that_cannot_be_told_apart_are_kept():
     assert any("three parts" in notice.message for notice in program.notices)
 
 
-@pytest.mark.parametrize("expr", ["", "(((", "__import__('os').system('x')", "s0 +", "1/0", "9" * 5000, "Symbol(", "Add(" * 4000])
+@pytest.mark.parametrize(
+    "expr", ["", "(((", "__import__('os').system('x')", "s0 +", "1/0", "9" * 5000, "Symbol(", "Add(" * 4000]
+)
 def test_expressions_that_are_none_stay_text(expr):
     old = b"Symbol('s23', positive=True, integer=True)"
     data = members(DYNAMIC)[program_member(members(DYNAMIC))]
@@ -311,7 +342,12 @@ def test_notices_do_not_grow_with_the_file():
     def edit(tree):
         node = graph_of(tree)["nodes"][1]
         graph_of(tree)["nodes"] += [
-            {**node, "name": f"n{i}", "inputs": [{"name": "self", "arg": {"as_tensor": {"name": f"gone{i}"}}, "kind": 1}], "outputs": []}
+            {
+                **node,
+                "name": f"n{i}",
+                "inputs": [{"name": "self", "arg": {"as_tensor": {"name": f"gone{i}"}}, "kind": 1}],
+                "outputs": [],
+            }
             for i in range(500)
         ]
 
