@@ -17,7 +17,7 @@ from graphlens.program.parts import InputSpec, ModuleSignature, OutputSpec, Rang
 from graphlens.program.pytree import leaf_paths
 from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_names import object_text
-from graphlens.read.live_torch import versions_written
+from graphlens.read.live_torch import spec_children, versions_written
 
 _TREESPEC_PROTOCOL = 1
 
@@ -116,12 +116,13 @@ def _labelled(spec: Any) -> dict[str, Any]:
     stack = [(spec, root)]
     while stack:
         top, into = stack.pop()
-        inner: list[dict[str, Any]] = [{} for _ in top.children()]
+        children = spec_children(top)
+        inner: list[dict[str, Any]] = [{} for _ in children]
         leaf = top.type is None
         into["type"] = None if leaf else _class_name(top.type)
         into["context"] = None if leaf else _context_text(top.context)
         into["children_spec"] = inner
-        stack.extend(zip(top.children(), inner, strict=True))
+        stack.extend(zip(children, inner, strict=True))
     return root
 
 

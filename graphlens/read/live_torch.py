@@ -116,6 +116,11 @@ def graph_pytree(graph: Any) -> tuple[Any, Any]:
     return getattr(info, "in_spec", None), getattr(info, "out_spec", None)
 
 
+def spec_children(spec: Any) -> list[Any]:
+    """The specs inside a pytree spec (`TreeSpec.children`, torch 2.11 to 2.13; before, `children_specs`)."""
+    return list(spec.children() if hasattr(spec, "children") else spec.children_specs)
+
+
 def hints_and_ranges(values: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
     """Example values and `ValueRanges` by sympy symbol, from the first shape environment that symbolic numbers have.
 

@@ -199,6 +199,7 @@ def test_autograd_functions_are_named_after_their_class():
 
 
 def test_two_processes_read_the_same():
+    import os
     import subprocess
     import sys
     from pathlib import Path
@@ -209,9 +210,13 @@ def test_two_processes_read_the_same():
         "print([(path, n.name, n.args, n.value, {k: v for k, v in n.meta.items() if k not in ('from_node', 'seq_nr')})"
         " for path, n in p.walk()])"
     )
+    here = Path(__file__).parents[1]
+    path = os.pathsep.join([str(here), *filter(None, sys.path)])
     runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=200,
-                       cwd=Path(__file__).parents[1], env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."}).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=200, cwd=here,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
+        ).stdout
         for seed in ("1", "2")
     ]  # fmt: skip
     assert runs[0] == runs[1]
