@@ -8,7 +8,7 @@ from graphlens.diff.commute import commutes
 from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
 from graphlens.diff.opinfo import MISSING, OpInfo, find
 from graphlens.diff.rows import Finding, shorten
-from graphlens.program.argument import Argument, Seq, argument_text, refs, same_argument
+from graphlens.program.argument import Argument, Ref, Seq, argument_text, refs, same_argument
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import Value
 
@@ -21,6 +21,8 @@ class CallComparer:
 
     def compare(self, a: Node, b: Node) -> Iterator[Finding]:
         """Yield what differs between the arguments of two matched nodes; schema defaults and keywords are seen through."""
+        if self._plainly_same(a, b):
+            return
         bodies = self._bodies(a, b)
         if self._commuted(a, b):
             x, y = a.args[:2], b.args[:2]
@@ -34,6 +36,21 @@ class CallComparer:
         if len(a.args) == len(b.args) and not a.kwargs and not b.kwargs:
             return
         yield from self._beyond(a, b, common, bodies)
+
+    def _plainly_same(self, a: Node, b: Node) -> bool:
+        """Whether two calls pass the same operands and simple literals by position: most do, and this is the fast way."""
+        if a.kwargs or b.kwargs or a.subgraphs or len(a.args) != len(b.args):
+            return False
+        forward = self.arguments.match.forward
+        for x, y in zip(a.args, b.args, strict=True):
+            if type(x) is not type(y):
+                return False
+            if type(x) is Ref:
+                if forward.get(x.node) != y.node:  # type: ignore[union-attr]
+                    return False
+            elif not (type(x) in _EXACT and x == y):
+                return False
+        return True
 
     def _beyond(self, a: Node, b: Node, common: int, bodies: Mapping[str, bool]) -> Iterator[Finding]:
         """Compare what one side passes by position and the other by keyword, or not at all."""
@@ -135,6 +152,7 @@ class CallComparer:
         return commutes(a, _values(self.arguments.match.a)) and commutes(b, _values(self.arguments.match.b))
 
 
+_EXACT = {int, bool, str, type(None)}
 _KERNEL_CHOICES = {"cudnn_enable", "cudnn_enabled"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from graphlens.diff.matching import GraphMatch
@@ -70,6 +70,8 @@ def storage_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
     Storage numbers are compared up to renumbering: what counts is the first value (in both orders) of each storage.
     """
     ours, theirs = _storages(match.a), _storages(match.b)
+    if _renumbered(match, ours, theirs):
+        return
     ranks_a, ranks_b = match.a.index, match.b.index
     first_a: dict[int, Place] = {}
     first_b: dict[int, Place] = {}
@@ -85,6 +87,26 @@ def storage_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
             root_b = own if two is None else first_b.setdefault(two, own)
             if root_a != root_b:
                 yield a, b, _sharing(own, root_a, root_b, one, two)
+
+
+Storages = Mapping[str, Mapping[str, int | None]]
+
+
+def _renumbered(match: GraphMatch, a: Storages, b: Storages) -> bool:
+    """Whether the storages of both sides differ in their numbers only: the usual case, told without sorting."""
+    there: dict[int, int] = {}
+    back: dict[int, int] = {}
+    for name_a, name_b in match.forward.items():
+        left, right = a.get(name_a), b.get(name_b)
+        if left is None or right is None:
+            continue
+        for where, one in left.items():
+            two = right.get(where)
+            if one is None or two is None:
+                return False
+            if there.setdefault(one, two) != two or back.setdefault(two, one) != one:
+                return False
+    return True
 
 
 def _sharing(own: Place, root_a: Place, root_b: Place, left: int | None, right: int | None) -> Finding:

@@ -261,7 +261,7 @@ def test_hostile_text_is_only_text_in_markdown():
     assert not re.search(r"http:|@here", text)
     assert "\x1b" not in text
     assert "&lt;script&gt;" in text
-    tables = [line for line in text.splitlines() if line.startswith("| wrong") or line.startswith("| breaks")]
+    tables = [line for line in text.splitlines() if line.startswith(("| wrong", "| breaks"))]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {6}
 
 
