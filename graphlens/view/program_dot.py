@@ -53,7 +53,8 @@ def _lines(walk: Walk, entity: Entity) -> list[str]:
     if entity < 0:
         return [walk.regions[-1 - entity].label, region_line(walk, -1 - entity)]
     box = walk.boxes[entity]
-    return [text for text in (box.label, box.literals, box.sub) if text]
+    module = walk.regions[walk.wrapper[entity]].label if walk.wrapper[entity] >= 0 else ""
+    return [text for text in (box.label, module, box.literals, box.sub) if text]
 
 
 def _edges(walk: Walk, opened: frozenset[int]) -> list[tuple[str, str, str]]:
@@ -72,7 +73,7 @@ def _edges(walk: Walk, opened: frozenset[int]) -> list[tuple[str, str, str]]:
 def _shown(walk: Walk, box: int, opened: frozenset[int], *, into: bool) -> str:
     """Return the DOT name of what stands for a box; an open call is stood for by the output of its first nested graph."""
     call = walk.call[box]
-    regions, up = [], call if call >= 0 else walk.boxes[box].region
+    regions, up = [], call if call >= 0 else walk.around[box]
     while up > 0:
         regions.append(up)
         up = walk.regions[up].parent

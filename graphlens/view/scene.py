@@ -20,6 +20,8 @@ from graphlens.view.regions import Region, Tree, node_key, region_tree
 from graphlens.view.roles import Role, roles
 
 _UNNAMED = re.compile(r"^arg\d+$")
+_PLACE = frozenset({"device", "layout", "pin_memory", "memory_format", "non_blocking", "copy"})
+"""Arguments that say where and how a tensor lies: in the details, not in the box."""
 
 
 class Box(Struct, frozen=True):
@@ -78,11 +80,17 @@ def literals(node: Node, label: str) -> str:
     """Write the arguments that hold no value of another node, `dim=-1, keepdim=True`."""
     if node.op == "output" or label.startswith("getitem["):
         return ""
-    plain = [(name, argument) for name, argument in named_arguments(node) if not any(True for _ in refs(argument))]
-    texts = [
-        clip(argument_text(a)) if _UNNAMED.match(name) else f"{name}={clip(argument_text(a))}" for name, a in plain
+    plain = [
+        (name, argument)
+        for name, argument in named_arguments(node)
+        if name not in _PLACE and not any(True for _ in refs(argument))
     ]
+    texts = [_short(a) if _UNNAMED.match(name) else f"{name}={_short(a)}" for name, a in plain]
     return clip(", ".join(texts))
+
+
+def _short(argument: Argument) -> str:
+    return clip(argument_text(argument).removeprefix("torch."))
 
 
 def members_of(regions: Sequence[Region], region_of: Sequence[int], calls: dict[int, int]) -> list[list[int]]:

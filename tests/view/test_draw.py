@@ -94,6 +94,12 @@ def test_shapes_are_written_on_lines_and_parameters_in_their_users(nested):
     assert {"linear", "relu", "cond", "true_fn", "false_fn", "map_impl"} <= set(shown)
 
 
+def test_a_module_around_one_node_is_a_line_in_its_box(nested):
+    shown = texts(to_svg(nested, depth=9))
+    assert shown.count("proj") == 3
+    assert "Linear · 1 node" not in shown
+
+
 def test_folded_regions_say_what_they_hold(nested):
     shown = texts(to_svg(nested, depth=0))
     assert {"layers.0", "Block · 2 nodes", "cond", "true_fn | false_fn"} <= set(shown)
@@ -136,9 +142,9 @@ def test_a_depth_that_is_none_is_refused(nested, depth):
 
 def test_dot_has_a_cluster_for_each_open_region(nested):
     dot = to_dot(nested, depth=9)
-    assert dot.count("subgraph cluster_") == 14
+    assert dot.count("subgraph cluster_") == 11
     drawn = layout(dot, format="json0")
-    assert drawn.count('"name": "cluster_') == 14
+    assert drawn.count('"name": "cluster_') == 11
 
 
 def test_dot_of_a_folded_program_has_none(nested):

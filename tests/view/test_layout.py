@@ -89,7 +89,7 @@ def test_a_cache_that_others_can_write_is_not_run(tmp_path):
 def graph(count, edges):
     node = DotNode(60, 30)
     ends = tuple((DotEnd(a, -1), DotEnd(b, -1)) for a, b in edges)
-    return DotGraph((node,) * count, (), (), ends, row=False)
+    return DotGraph((node,) * count, (), (), ends, (1,) * len(ends), row=False)
 
 
 def test_the_dot_of_a_region_holds_no_text_of_the_program(make, monkeypatch):

@@ -1,1 +1,1 @@
-"""Drawing in the kernel: the same layout as `js/src/` makes in the browser, module by module under the same names."""
+"""Drawing in the kernel: the plan of `js/src/`, module by module under the same names, for one static picture."""

@@ -20,6 +20,8 @@ from graphlens.view.measure import text_width
 
 HEADER = 30.0
 PAD = 16.0
+STRAIGHT = 3
+"""How much straighter lines to the next rank are kept than long ones."""
 MOST_MEMBERS = 700
 MOST_EDGES = 1600
 """Beyond this many members or edges Graphviz takes seconds; our own layout is linear."""
@@ -116,6 +118,7 @@ class _Job:
                 (self.dot_end(index, link.tail, out=True), self.dot_end(index, link.head, out=False))
                 for link in self.thinned.links
             ),
+            weights=tuple(STRAIGHT if span == 1 else 1 for span in self.thinned.spans),
             row=self.walk.regions[self.region].kind == "call",
         )
 

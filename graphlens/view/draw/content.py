@@ -67,7 +67,9 @@ def region_line(walk: Walk, number: int) -> str:
 
 
 def _box_lines(walk: Walk, box: int) -> list[Line]:
-    lines = [Line("text", walk.boxes[box].literals)] if walk.boxes[box].literals else []
+    lines = [Line("text", walk.regions[walk.wrapper[box]].label)] if walk.wrapper[box] >= 0 else []
+    if walk.boxes[box].literals:
+        lines.append(Line("text", walk.boxes[box].literals))
     for use in walk.flow.into[box]:
         maker = walk.flow.src[use]
         stored = walk.boxes[maker]

@@ -29,12 +29,16 @@ class DotEnd(Struct, frozen=True):
 
 
 class DotGraph(Struct, frozen=True):
-    """What Graphviz lays out. `ins` and `outs` are the widths of the border's own ports; `row`: all side by side."""
+    """What Graphviz lays out: `ins` and `outs` are the widths of the border's own ports.
+
+    `row` says that it is a call, whose members stand side by side (`row_layout`).
+    """
 
     nodes: tuple[DotNode, ...]
     ins: tuple[float, ...]
     outs: tuple[float, ...]
     edges: tuple[tuple[DotEnd, DotEnd], ...]
+    weights: tuple[int, ...]
     row: bool
 
 
@@ -48,12 +52,9 @@ def write_dot(graph: DotGraph) -> str:
         ports = "" if node.ins is None and node.outs is None else f' shape=record label="{_record_label(node)}"'
         lines.append(f"m{i}[width={_inches(node.width)} height={_inches(node.height)}{ports}]")
     lines += [*_port_rank("i", "source", graph.ins), *_port_rank("o", "sink", graph.outs)]
-    names = [f"m{i}" for i in range(len(graph.nodes))]
-    if graph.row and len(names) > 1:
-        lines += [f"{{rank=same;{';'.join(names)}}}", f"{'->'.join(names)}[style=invis]"]
     lines += [
-        f"{_end_text(tail, out=True)}->{_end_text(head, out=False)}[id={i}]"
-        for i, (tail, head) in enumerate(graph.edges)
+        f"{_end_text(tail, out=True)}->{_end_text(head, out=False)}[id={i}{f' weight={weight}' if weight > 1 else ''}]"
+        for i, ((tail, head), weight) in enumerate(zip(graph.edges, graph.weights, strict=True))
     ]
     return "\n".join([*lines, "}"])
 

@@ -140,8 +140,8 @@ class _Lifter:
         known = self._chains.get(box)
         if known is not None:
             return known
-        call, up, regions = self.walk.call[box], self.walk.boxes[box].region, []
-        up = call if call >= 0 else up
+        call, regions = self.walk.call[box], []
+        up = call if call >= 0 else self.walk.around[box]
         while up > 0:
             regions.append(up)
             up = self.walk.regions[up].parent

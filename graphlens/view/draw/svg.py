@@ -113,7 +113,7 @@ def _counts(walk: Walk, marks: Marks | None) -> list[int]:
     counts = [0] * len(walk.regions)
     for box, what in enumerate(_shown_status(marks) if marks else ()):
         if what not in ("same", "inherited"):
-            up = walk.call[box] if walk.call[box] >= 0 else walk.boxes[box].region
+            up = walk.call[box] if walk.call[box] >= 0 else walk.around[box]
             while up >= 0:
                 counts[up] += 1
                 up = walk.regions[up].parent

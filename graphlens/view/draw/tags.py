@@ -26,9 +26,10 @@ class Tag(Struct, frozen=True):
 
 
 class Thinned(Struct, frozen=True):
-    """The links that are lines, and the tags by head: `(entity, port)`."""
+    """The links that are lines, how many ranks each spans, and the tags by head: `(entity, port)`."""
 
     links: tuple[Link, ...]
+    spans: tuple[int, ...]
     tags: dict[tuple[Entity, int], list[Tag]]
 
 
@@ -52,7 +53,8 @@ def thin(walk: Walk, graph: RegionGraph) -> Thinned:
     for i in sorted(named):
         link = links[i]
         tags.setdefault((link.head.at, link.head.port), []).append(Tag(link.tail.at, tuple(link.values)))
-    return Thinned(tuple(link for i, link in enumerate(links) if i not in named), tags)
+    kept = [i for i in range(len(links)) if i not in named]
+    return Thinned(tuple(links[i] for i in kept), tuple(spans[i] for i in kept), tags)
 
 
 def _by_maker(links: Sequence[Link]) -> list[list[int]]:

@@ -40,12 +40,18 @@ class Flow(Struct, frozen=True):
 
 
 class Walk(Struct, frozen=True):
-    """What the layout works on. `call` is per box the region that it is, else -1; `folded` boxes stand in their users."""
+    """What the layout works on.
+
+    Per box: `around` is the region that it is drawn in, `call` the region that it is, `wrapper` the module that it is all
+    of (-1 for none); `folded` boxes stand in their users.
+    """
 
     regions: tuple[Region, ...]
     boxes: tuple[Box, ...]
     flow: Flow
+    around: tuple[int, ...]
     call: tuple[int, ...]
+    wrapper: tuple[int, ...]
     folded: tuple[bool, ...]
 
     def order(self, entity: int) -> int:
@@ -65,17 +71,17 @@ def walk_scene(scene: Scene, expanded: Collection[int] = ()) -> Walk:
     flow = _flow(scene)
     calls = {region.owner: number for number, region in enumerate(regions) if region.kind == "call"}
     call = tuple(calls.get(i, -1) for i in range(len(scene.boxes)))
-    folded = tuple(
-        box.role in FOLDED and any(use < flow.ties for use in flow.out_of[i]) for i, box in enumerate(scene.boxes)
-    )
+    folded = tuple(box.role in FOLDED for box in scene.boxes)
+    around, wrapper = [box.region for box in scene.boxes], [-1] * len(scene.boxes)
     for i, box in enumerate(scene.boxes):
         if not folded[i] and call[i] < 0:
             regions[box.region].boxes.append(i)
+    _dissolve_wrappers(regions, around, wrapper)
     _fold_runs(regions, frozenset(expanded))
     for region in regions:
         region.depth = _depth(regions, region)
-    _set_first(regions, scene.boxes, call)
-    return Walk(tuple(regions), scene.boxes, flow, call, folded)
+    _set_first(regions, around, call)
+    return Walk(tuple(regions), scene.boxes, flow, tuple(around), call, tuple(wrapper), folded)
 
 
 def _flow(scene: Scene) -> Flow:
@@ -97,9 +103,26 @@ def _depth(regions: Sequence[Region], region: Region) -> int:
     return depth
 
 
-def _set_first(regions: Sequence[Region], boxes: Sequence[Box], call: Sequence[int]) -> None:
-    for number, box in enumerate(boxes):
-        up = call[number] if call[number] >= 0 else box.region
+def _dissolve_wrappers(regions: Sequence[Region], around: list[int], wrapper: list[int]) -> None:
+    """Give a module's only box to the region around it: `q_proj` around one `linear` is one box."""
+    inside: list[list[int]] = [[] for _ in regions]
+    for box, region in enumerate(around):
+        inside[region].append(box)
+    for number, own in enumerate(regions):
+        if own.kind != "module" or len(own.boxes) != 1 or own.children:
+            continue
+        outer = regions[own.parent]
+        outer.children.remove(number)
+        wrapper[own.boxes[0]] = number
+        outer.boxes.append(own.boxes.pop())
+        for box in inside[number]:
+            around[box] = own.parent
+        inside[own.parent] += inside[number]
+
+
+def _set_first(regions: Sequence[Region], around: Sequence[int], call: Sequence[int]) -> None:
+    for number, region in enumerate(around):
+        up = call[number] if call[number] >= 0 else region
         while up >= 0 and regions[up].first > number:
             regions[up].first = number
             up = regions[up].parent
