@@ -102,7 +102,8 @@ def _stage(item: StageLike) -> Stage:
     if _is_named(item):
         name, what = item  # type: ignore[misc]
         if isinstance(what, Mapping):
-            return msgspec.structs.replace(STAGES["decompose"], name=name, run=partial(rewrite.decompose, table=what))
+            run, judge = partial(rewrite.decompose, table=what), partial(rewrite.judged, table=what)
+            return msgspec.structs.replace(STAGES["decompose"], name=name, run=run, judge=judge)
         return passes.user_pass(name, what)
     if callable(item):
         return passes.user_pass(getattr(item, "__name__", type(item).__name__), item)

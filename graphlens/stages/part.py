@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
 from graphlens.program.frozen import EMPTY
+from graphlens.program.program import Program
+
+if TYPE_CHECKING:
+    from graphlens.diff import Diff
 
 MODEL = "model"
 """What a part needs that starts from the module itself."""
@@ -36,13 +40,36 @@ class Subject(Struct, frozen=True):
         return not callable(getattr(self.model, "forward", None))
 
 
+class OpProof(Struct, frozen=True, kw_only=True):
+    """What was found out about one op that a stage rewrote.
+
+    `status`: ``equal by torch's decomposition``, ``tested equal on k inputs``, ``different``, ``unknown``; `nodes_b` are
+    the nodes that it became, in order.
+    """
+
+    graph: str
+    node: str
+    target: str
+    nodes_b: tuple[str, ...]
+    status: str
+    reason: str = ""
+
+
+class Judged(NamedTuple):
+    """The diff of a stage with what it started from, and what is known of each op that it rewrote."""
+
+    diff: Diff
+    ops: tuple[OpProof, ...] = ()
+
+
 class Stage(Struct, frozen=True, kw_only=True):
     """One form of the program.
 
     `needs` names the stage whose product `run` takes (and whose program its own is held against), `"model"`, or
     `"capture"` for the nearest capture before it. `run(subject, product)` returns an ExportedProgram, GraphModule or
     module. `probe()` returns the reason why it cannot run here, `""` if it can. `capture` marks the stages that others
-    may start from.
+    may start from. `judge(product)`, where there is one, takes what the stage started from and returns what is to compare
+    the two Programs in place of a plain diff, when that is asked for.
     """
 
     name: str
@@ -50,6 +77,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     run: Callable[[Subject, Any], Any]
     probe: Callable[[], str] = everywhere
     capture: bool = False
+    judge: Callable[[Any], Callable[[Program, Program], Judged]] | None = None
 
 
 class Runtime(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from graphlens.program.frozen import EMPTY
 from graphlens.program.program import Program
 from graphlens.stages import tables
 from graphlens.stages.failure import Failure
+from graphlens.stages.part import Judged, OpProof
 from graphlens.stages.rows import MISMATCH_COLUMNS, SEVERITIES, UNEQUAL, Finding, LeafRow, RuntimeRow, StageRow
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class RoundTrip(Displayable):
     programs: Mapping[str, Program] = EMPTY
     findings: tuple[Finding, ...] = ()
     failures: Mapping[str, Failure] = EMPTY
+    judges: Mapping[str, Callable[[Program, Program], Judged]] = EMPTY
     interrupted: bool = False
 
     @property
@@ -64,7 +66,7 @@ class RoundTrip(Displayable):
         return {stage: self.diff(start, stage) for stage, start in pairs if {stage, start} <= self.programs.keys()}
 
     @cached_property
-    def _made(self) -> dict[tuple[str, str], Diff]:
+    def _made(self) -> dict[tuple[str, str], Judged]:
         return {}
 
     def diff(self, a: str, b: str) -> Diff:
@@ -78,10 +80,16 @@ class RoundTrip(Displayable):
         for name in (a, b):
             if name not in self.programs:
                 raise StageError(f"no program of a stage {name!r}: there are {', '.join(self.programs) or 'none'}")
+        return self._judged(a, b).diff
+
+    def _judged(self, a: str, b: str) -> Judged:
         if (a, b) not in self._made:
             from graphlens.diff import compare
 
-            self._made[a, b] = compare(self.programs[a], self.programs[b])
+            against = {row.stage: row.against for row in self.stage_rows}
+            judge = self.judges.get(b) if against.get(b) == a else None
+            one, two = self.programs[a], self.programs[b]
+            self._made[a, b] = judge(one, two) if judge is not None else Judged(compare(one, two))
         return self._made[a, b]
 
     @cached_property
@@ -100,11 +108,30 @@ class RoundTrip(Displayable):
         return tables.frame(self.leaf_rows, LeafRow.__struct_fields__)
 
     @cached_property
+    def proofs(self) -> pd.DataFrame:
+        """One row per op that a stage rewrote: ``stage graph node target nodes_b status reason``.
+
+        `status`: ``equal by torch's decomposition``, ``tested equal on k inputs``, ``different``, ``unknown``.
+        """
+        pairs = {
+            row.stage: row.against for row in self.stage_rows if row.stage in self.judges and row.stage in self.diffs
+        }
+        made = {
+            stage: tables.frame(self._judged(start, stage).ops, OpProof.__struct_fields__)
+            for stage, start in pairs.items()
+        }
+        return tables.joined("stage", made, OpProof.__struct_fields__)
+
+    @cached_property
     def mismatches(self) -> pd.DataFrame:
         """The mismatches of all stages, worst first, with the stage in the first column."""
         found = tables.frame(self.findings, MISMATCH_COLUMNS)
-        made = tables.joined("stage", {stage: diff.mismatches for stage, diff in self.diffs.items()})
-        return tables.worst_first(tables.below(found, made))
+        made = tables.joined(
+            "stage", {stage: diff.mismatches for stage, diff in self.diffs.items()}, MISMATCH_COLUMNS[1:]
+        )
+        told = set(zip(found["stage"], found["field"], strict=True))
+        fresh = [pair not in told for pair in zip(made["stage"], made["field"], strict=True)]
+        return tables.worst_first(tables.below(found, made[fresh]))
 
     @property
     def verdict(self) -> str:

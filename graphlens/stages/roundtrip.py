@@ -92,6 +92,7 @@ def roundtrip(
         programs=freeze((key, each.program) for key, each in done.items() if each.program is not None),
         findings=tuple(finding for each in done.values() for finding in each.findings),
         failures=freeze(_failures(done, ran)),
+        judges=freeze((key, each.judge) for key, each in done.items() if each.judge is not None),
         interrupted=stopped,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from graphlens.errors import GraphLensError
 from graphlens.program.program import Program
 from graphlens.stages.failure import Failure, failure_of
-from graphlens.stages.part import MODEL, Stage, Subject
+from graphlens.stages.part import MODEL, Judged, Stage, Subject
 from graphlens.stages.rows import Finding, StageRow
 
 INTERRUPTED = "interrupted"
@@ -25,6 +25,7 @@ class StageOutcome(Struct, frozen=True, kw_only=True):
     program: Program | None = None
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
+    judge: Callable[[Program, Program], Judged] | None = None
 
 
 def run_stage(subject: Subject, stage: Stage, done: Mapping[str, StageOutcome]) -> StageOutcome:
@@ -41,7 +42,11 @@ def run_stage(subject: Subject, stage: Stage, done: Mapping[str, StageOutcome]) 
         failure = failure_of(error)
         return StageOutcome(row=_failed(stage, failure, time.perf_counter() - start), failure=failure)
     seconds = time.perf_counter() - start
-    findings = (*_state_findings(stage, held), *_value_findings(stage, before, product))
+    findings = (
+        *_state_findings(stage, held),
+        *_value_findings(stage, before, product),
+        *_grad_findings(stage, before, product),
+    )
     program, unread = _read(product)
     row = StageRow(
         stage=stage.name,
@@ -52,7 +57,8 @@ def run_stage(subject: Subject, stage: Stage, done: Mapping[str, StageOutcome]) 
         error=unread,
         against=_against(stage),
     )
-    return StageOutcome(row=row, product=product, program=program, findings=findings)
+    judge = stage.judge(before) if stage.judge is not None else None
+    return StageOutcome(row=row, product=product, program=program, findings=findings, judge=judge)
 
 
 def skipped_stage(stage: Stage, reason: str) -> StageOutcome:
@@ -139,9 +145,27 @@ def _value_findings(stage: Stage, before: Any, product: Any) -> tuple[Finding, .
     )
 
 
+def _grad_findings(stage: Stage, before: Any, product: Any) -> tuple[Finding, ...]:
+    """Say which buffers came to hang on a parameter: gradients flow into them, and writing to them raises."""
+    ours, theirs = _stored(before), _stored(product)
+    return tuple(
+        Finding(
+            stage=stage.name,
+            field=f"weights[{name}]",
+            kind="changed",
+            severity="wrong_result",
+            a="a buffer of its own that shares memory with a parameter",
+            b="a view of the parameter: it requires grad, and writing to it raises",
+        )
+        for name, tensor in ours.items()
+        if name in theirs and not tensor.requires_grad and theirs[name].requires_grad and not theirs[name].is_leaf
+    )
+
+
 def _stored(product: Any) -> dict[str, Any]:
     """The tensors that an ExportedProgram holds, by name."""
-    return {**getattr(product, "state_dict", {}), **getattr(product, "constants", {})} if _exported(product) else {}
+    held = {**product.state_dict, **product.constants} if _exported(product) else {}
+    return {name: value for name, value in held.items() if hasattr(value, "requires_grad")}
 
 
 def _exported(product: Any) -> bool:

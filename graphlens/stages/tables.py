@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from graphlens.stages.rows import MISMATCH_COLUMNS, SEVERITIES
+from graphlens.stages.rows import SEVERITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,8 @@ def frame(rows: Iterable[Struct], columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame([[getattr(row, column) for column in columns] for row in rows], columns=list(columns))
 
 
-def joined(column: str, parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Put tables below each other, with the name of each in a first column."""
+def joined(column: str, parts: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """Put tables of the same columns below each other, with the name of each in a first column."""
     import pandas as pd
 
     tables = []
@@ -31,7 +31,7 @@ def joined(column: str, parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         table.insert(0, column, name)
         tables.append(table)
     full = [table for table in tables if len(table)]
-    empty = pd.DataFrame(columns=[column, *MISMATCH_COLUMNS[1:]])
+    empty = pd.DataFrame(columns=[column, *columns])
     return pd.concat(full, ignore_index=True) if full else (tables[0] if tables else empty)
 
 

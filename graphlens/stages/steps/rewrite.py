@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphlens.stages.part import CAPTURE, Stage, Subject
+from graphlens.program.program import Program
+from graphlens.stages.part import CAPTURE, Judged, Stage, Subject
 from graphlens.stages.steps.passes import copied
 
 
 def decompose(_subject: Subject, program: Any, table: Mapping[Any, Any] | None = None) -> Any:
     """Run `run_decompositions` with torch's default table or the user's."""
     return program.run_decompositions(None if table is None else dict(table))
+
+
+def judged(program: Any, table: Mapping[Any, Any] | None = None) -> Callable[[Program, Program], Judged]:
+    """Hold what became of each op against torch's own decomposition of that op."""
+    from graphlens.stages.decomposition.judge import prepare
+
+    return prepare(program, table)
 
 
 def deepcopy(_subject: Subject, program: Any) -> Any:
@@ -28,7 +36,7 @@ def unflatten(_subject: Subject, program: Any) -> Any:
 
 
 STAGES = (
-    Stage(name="decompose", needs=CAPTURE, run=decompose),
+    Stage(name="decompose", needs=CAPTURE, run=decompose, judge=judged),
     Stage(name="deepcopy", needs=CAPTURE, run=deepcopy),
     Stage(name="unflatten", needs=CAPTURE, run=unflatten),
 )

@@ -13,6 +13,7 @@ from msgspec import Struct
 from graphlens.program.display import Displayable
 from graphlens.program.program import Program
 from graphlens.stages import tables
+from graphlens.stages.rows import MISMATCH_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,7 @@ class Watched(Displayable):
     @property
     def mismatches(self) -> pd.DataFrame:
         """The mismatches of all diffs, in order of the passes, with the pass in the first column."""
-        return tables.joined("step", {step: diff.mismatches for step, diff in self.diffs.items()})
+        return tables.joined("step", {step: diff.mismatches for step, diff in self.diffs.items()}, MISMATCH_COLUMNS[1:])
 
     @property
     def verdict(self) -> str:

@@ -33,11 +33,12 @@ class Watcher:
     """The hooks of one watch. What it sees goes into the log."""
 
     def __init__(self, source: Any, depth: int, log: Log) -> None:
-        self.graph_module = graph_module_of(source)
-        if self.graph_module is None:
+        found = graph_module_of(source)
+        if found is None:
             raise StageError(
                 f"watch: a {type(source).__name__} holds no graph; give a GraphModule or an ExportedProgram"
             )
+        self.graph_module: GraphModule = found
         self.name = (
             type(source).__name__
             if isinstance(source, torch.export.ExportedProgram)
