@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,13 +33,11 @@ def build(objects: Sequence[Any], *, title: str = "", source: Source = "relative
     ViewError
         If one of them is nothing that can be shown.
     """
-    from graphlens import __version__
-
     builder = Builder(source, expand)
     sections = [section(builder, obj) for obj in objects]
     document = Payload(
         version=payload.VERSION,
-        generator=f"graphlens {__version__}",
+        generator=f"graphlens {importlib.import_module('graphlens').__version__}",
         title=title or " · ".join(part.title for part in sections),
         strings=builder.text.strings,
         programs=builder.programs,

@@ -11,10 +11,11 @@ from graphlens.view import payload
 from graphlens.view.diff_data import diff_data
 from graphlens.view.draw.svg import Marks
 from graphlens.view.opening import first_open
-from graphlens.view.payload import Interner, View
+from graphlens.view.payload import View
 from graphlens.view.privacy import Source
 from graphlens.view.program_data import program_data
 from graphlens.view.scene import Scene
+from graphlens.view.wire import Interner
 
 _SEPARATOR = re.compile(r"[/\\]+")
 
@@ -33,20 +34,20 @@ class Builder:
         self._programs: dict[int, tuple[Program, int]] = {}
         self._diffs: dict[int, tuple[Any, int]] = {}
 
-    def program(self, program: Program) -> int:
-        """Add a program and return its index."""
+    def program(self, program: Program, name: str = "") -> int:
+        """Add a program and return its index; it keeps the name that it is first added under."""
         known = self._programs.get(id(program))
         if known is None:
-            name = self.short_names([program.origin.name])[0] or program.origin.kind
+            name = name or self.short_names([program.origin.name])[0] or program.origin.kind
             data, scene = program_data(program, self.text, name=name, source=self.source)
             known = self._programs[id(program)] = (program, len(self.programs))
             self.programs.append(data)
             self.scenes["program", known[1]] = scene
         return known[1]
 
-    def program_view(self, program: Program, label: str = "") -> View:
+    def program_view(self, program: Program, label: str = "", *, name: str = "") -> View:
         """Add a program and return a view of it."""
-        index = self.program(program)
+        index = self.program(program, name)
         opened = first_open(self.scenes["program", index], self.expand)
         return View(label or self.programs[index].name, "program", index, opened)
 

@@ -10,9 +10,10 @@ from msgspec import Struct
 from graphlens.view import payload
 from graphlens.view.draw.svg import Marks
 from graphlens.view.facts import cell_text, make_table
-from graphlens.view.payload import Interner, Table
+from graphlens.view.payload_scene import Table
 from graphlens.view.scene import Scene, columns
 from graphlens.view.union import Status, UnionScene, union_scene
+from graphlens.view.wire import Interner
 
 MOST_ROWS = 20_000
 Cause = Literal["", "root", "inherited"]

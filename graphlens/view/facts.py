@@ -7,10 +7,13 @@ from typing import Any
 
 from graphlens.program.parts import InputSpec, OutputSpec, StoredTensor, Symbol
 from graphlens.program.program import Program
+from graphlens.program.pytree import leaf_paths
 from graphlens.program.value import SHORT_DTYPES, shape_text
 from graphlens.view.labels import clip
-from graphlens.view.payload import Column, Interner, SymbolData, Table
+from graphlens.view.payload import SymbolData
+from graphlens.view.payload_scene import Column, Table
 from graphlens.view.privacy import Source, shorten
+from graphlens.view.wire import Interner
 
 MOST_ROWS = 20_000
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -31,12 +34,18 @@ def program_facts(program: Program, source: Source) -> list[tuple[str, str]]:
         ("verifiers", ", ".join(versions.verifiers)),
         ("archive", versions.archive or ""),
         ("stored tensors", f"{len(program.stored)}, {size_text(sum(by_storage.values()))}" if program.stored else ""),
-        ("in_spec", clip(program.in_spec or "", 2000)),
-        ("out_spec", clip(program.out_spec or "", 2000)),
+        ("called with", _spec_text(program.in_spec, call=True)),
+        ("returns", _spec_text(program.out_spec, call=False)),
         ("example inputs", clip(program.example_inputs or "", 2000)),
         *(("guard", clip(guard, 500)) for guard in program.guards[:100]),
     ]
     return [(what, text) for what, text in lines if text]
+
+
+def _spec_text(spec: str | None, *, call: bool) -> str:
+    """Write a pytree's spec as the places of its leaves, or as it is where it cannot be read."""
+    paths = leaf_paths(spec, call=call) if spec else ()
+    return clip(", ".join(path or "one value" for path in paths) if paths is not None else spec or "", 2000)
 
 
 def size_text(count: float) -> str:

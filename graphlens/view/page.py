@@ -22,9 +22,10 @@ from graphlens.view.assets import BUNDLE, ENGINE, SHEET, asset
 from graphlens.view.build import Built, build
 from graphlens.view.escape import markup
 from graphlens.view.options import check_options
-from graphlens.view.payload import Section, encode
+from graphlens.view.payload import Section
 from graphlens.view.static import image, picture
 from graphlens.view.table import html_table
+from graphlens.view.wire import encode
 
 _SUMMARY_CSS = """
 .graphlens-summary{font:14px/1.5 system-ui,sans-serif;max-width:70rem;margin:1.5rem auto;padding:0 1rem}

@@ -13,10 +13,10 @@ from graphlens.view import payload
 from graphlens.view.facets import dtype_words, leaf_facets
 from graphlens.view.facts import program_facts, program_tables, symbol_data
 from graphlens.view.flow import named_arguments
-from graphlens.view.payload import Interner
 from graphlens.view.privacy import Source, shorten
 from graphlens.view.regions import Tree, region_tree
 from graphlens.view.scene import Scene, columns, program_scene
+from graphlens.view.wire import Interner
 
 LONGEST_TEXT = 4000
 

@@ -12,12 +12,12 @@ from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, argument_
 from graphlens.program.graph import Node
 from graphlens.program.program import Program
 from graphlens.program.value import value_text
-from graphlens.view import payload
+from graphlens.view import payload_scene
 from graphlens.view.flow import Edge, edges, named_arguments, ties
 from graphlens.view.labels import clip
-from graphlens.view.payload import Interner
 from graphlens.view.regions import Region, Tree, node_key, region_tree
 from graphlens.view.roles import Role, roles
+from graphlens.view.wire import Interner
 
 _UNNAMED = re.compile(r"^arg\d+$")
 _PLACE = frozenset({"device", "layout", "pin_memory", "memory_format", "non_blocking", "copy"})
@@ -154,11 +154,11 @@ class _Mark(Struct, frozen=True):
     text: str
 
 
-def columns(scene: Scene, text: Interner) -> payload.Scene:
+def columns(scene: Scene, text: Interner) -> payload_scene.Scene:
     """Turn a scene into the payload's columns."""
     regions, boxes, flow = scene.regions, scene.boxes, scene.edges
-    return payload.Scene(
-        regions=payload.Regions(
+    return payload_scene.Scene(
+        regions=payload_scene.Regions(
             key=[text(r.key) for r in regions],
             kind=[r.kind for r in regions],
             parent=[r.parent for r in regions],
@@ -169,18 +169,18 @@ def columns(scene: Scene, text: Interner) -> payload.Scene:
             hash=[text(h) for h in scene.hashes],
             size=list(scene.sizes),
         ),
-        boxes=payload.Boxes(
+        boxes=payload_scene.Boxes(
             key=[text(b.key) for b in boxes],
             label=[text(b.label) for b in boxes],
             sub=[text(b.sub) for b in boxes],
             role=[b.role for b in boxes],
             region=[b.region for b in boxes],
         ),
-        edges=payload.Edges(
+        edges=payload_scene.Edges(
             dst=[e.dst for e in flow],
             back=[e.dst - e.src for e in flow],
             slot=[text(e.slot) for e in flow],
             port=[e.port for e in flow],
         ),
-        ties=payload.Ties(outer=[outer for outer, _ in scene.ties], inner=[inner for _, inner in scene.ties]),
+        ties=payload_scene.Ties(outer=[outer for outer, _ in scene.ties], inner=[inner for _, inner in scene.ties]),
     )

@@ -12,7 +12,8 @@ from graphlens.view.builder import Builder
 from graphlens.view.diff_data import struct_table
 from graphlens.view.escape import printable
 from graphlens.view.facts import make_table
-from graphlens.view.payload import Section, Table, View
+from graphlens.view.payload import Section, View
+from graphlens.view.payload_scene import Table
 
 Judgement = Literal["ok", "warn", "fail", "none"]
 
@@ -67,7 +68,7 @@ def _judge(result: Any) -> Judgement:
 
 def _roundtrip_section(builder: Builder, trip: Any) -> Section:
     against = {row.stage: row.against for row in trip.stage_rows}
-    programs = [builder.program_view(program, stage) for stage, program in trip.programs.items()]
+    programs = [builder.program_view(program, stage, name=stage) for stage, program in trip.programs.items()]
     diffs = [
         (diff, builder.diff_view(diff, f"{against.get(stage) or 'a'} → {stage}")) for stage, diff in trip.diffs.items()
     ]

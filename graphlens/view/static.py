@@ -20,6 +20,9 @@ from graphlens.view.text import outline, section_text
 LARGEST_PICTURE = 90_000
 """Characters of SVG that a snapshot carries at most; a deeper fold is shown instead of a larger one."""
 
+PATIENCE = 4.0
+"""Seconds that Graphviz gets per region of a snapshot; nobody waits longer for a cell to show itself."""
+
 _STYLE = (
     "font-family:system-ui,sans-serif;font-size:13px;max-width:100%;overflow-x:auto",
     "max-width:100%;height:auto",
@@ -29,8 +32,8 @@ _STYLE = (
 class StaticView:
     """The snapshot of a view; `_repr_mimebundle_`, `html` and `str()` are all it does."""
 
-    def __init__(self, objects: Sequence[Any], options: Options) -> None:
-        self._built = build(objects, title=options.title, source=options.source, expand=options.expand)
+    def __init__(self, objects: Sequence[Any], options: Options, *, built: Built | None = None) -> None:
+        self._built = built or build(objects, title=options.title, source=options.source, expand=options.expand)
 
     @cached_property
     def html(self) -> str:
@@ -74,9 +77,9 @@ def picture(built: Built, section: Section) -> str:
         return ""
     view = section.views[0]
     scene, marks = built.scenes[view.kind, view.index], built.marks.get((view.kind, view.index))
-    svg = scene_svg(scene, view.open, title=section.title, marks=marks)
+    svg = scene_svg(scene, view.open, title=section.title, marks=marks, timeout=PATIENCE)
     if len(svg) > LARGEST_PICTURE:
-        svg = scene_svg(scene, [0], title=section.title, marks=marks)
+        svg = scene_svg(scene, [0], title=section.title, marks=marks, timeout=PATIENCE)
     return svg if len(svg) <= LARGEST_PICTURE * 4 else ""
 
 
@@ -94,15 +97,14 @@ def _section_html(built: Built, section: Section) -> str:
     return f"<section>{head}{drawn}{tables}</section>"
 
 
-def first_svg(objects: Sequence[Any], options: Options, *, expanded: Sequence[str] | None = None) -> str:
-    """Return the SVG of the first view of some objects, at any size.
+def first_svg(built: Built, *, expanded: Sequence[str] | None = None) -> str:
+    """Return the SVG of the first view, at any size, with the regions of these keys open.
 
     Raises
     ------
     ViewError
         There is nothing to draw.
     """
-    built = build(objects, title=options.title, source=options.source, expand=options.expand)
     section = next((section for section in built.payload.sections if section.views), None)
     if section is None:
         raise ViewError("there is no graph in it to draw")

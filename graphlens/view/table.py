@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from graphlens.view.escape import markup
-from graphlens.view.payload import Table
+from graphlens.view.payload_scene import Table
 
 MOST_ROWS = 50
 LONGEST_CELL = 240

@@ -8,7 +8,8 @@ from graphlens.view.draw.content import region_line
 from graphlens.view.draw.lift import members_of, open_regions
 from graphlens.view.draw.walk import Walk, walk_scene
 from graphlens.view.escape import printable
-from graphlens.view.payload import Section, Table
+from graphlens.view.payload import Section
+from graphlens.view.payload_scene import Table
 from graphlens.view.scene import Scene
 
 MOST_LINES = 60

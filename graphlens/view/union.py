@@ -6,7 +6,6 @@ Nothing is compared here: which node is which comes from the diff's alignment, w
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -15,8 +14,9 @@ from msgspec import Struct, structs
 from graphlens.program.program import Program
 from graphlens.view.flow import Edge
 from graphlens.view.labels import clip
-from graphlens.view.regions import Region, Tree, region_tree
+from graphlens.view.regions import Tree, region_tree
 from graphlens.view.scene import Box, Scene, members_of, program_scene
+from graphlens.view.union_regions import union_regions
 
 Status = Literal["same", "changed", "only_a", "only_b", "ambiguous"]
 
@@ -51,7 +51,7 @@ def union_scene(a: Program, b: Program, alignment: Any) -> UnionScene:
     partner, match_a, match_b = _partners(tree_a, tree_b, alignment)
     order = _merge(tree_a, tree_b, partner, alignment)
     box_a, box_b = _places(order, len(tree_a.nodes), len(tree_b.nodes))
-    regions, region_b = _regions(tree_a, tree_b, alignment, partner, box_a, box_b)
+    regions, region_b = union_regions(tree_a, tree_b, alignment, partner, box_a, box_b)
     boxes = tuple(_box(scene_a.boxes, i, scene_b.boxes, j, region_b) for i, j in order)
     edges, side = _edges(scene_a, scene_b, box_a, box_b)
     ties = dict.fromkeys((box_a[o], box_a[i]) for o, i in scene_a.ties)
@@ -187,51 +187,6 @@ def _box(boxes_a: Sequence[Box], i: int, boxes_b: Sequence[Box], j: int, region_
 
 def _both(one: str, two: str) -> str:
     return one if one == two else clip(f"{one or '∅'} → {two or '∅'}")
-
-
-def _regions(
-    tree_a: Tree,
-    tree_b: Tree,
-    alignment: Any,
-    partner: Mapping[int, int],
-    box_a: Sequence[int],
-    box_b: Sequence[int],
-) -> tuple[tuple[Region, ...], tuple[int, ...]]:
-    """Merge the trees of regions; return them, and which of them each region of b is."""
-    regions = [structs.replace(r, owner=box_a[r.owner]) if r.owner >= 0 else r for r in tree_a.regions]
-    by_call = {r.owner: n for n, r in enumerate(regions) if r.kind == "call"}
-    by_graph = {r.path: n for n, r in enumerate(regions) if r.kind == "graph"}
-    by_module = {(r.parent, r.path): n for n, r in enumerate(regions) if r.kind == "module"}
-    path_a = {graph.path_b: graph.path_a for graph in alignment.graphs}
-    votes = _votes(tree_a, tree_b, partner)
-    found: list[int] = []
-    for number, region in enumerate(tree_b.regions):
-        parent = found[region.parent] if region.parent >= 0 else -1
-        owner = box_b[region.owner] if region.owner >= 0 else -1
-        same = -1
-        if region.kind == "graph":
-            same = by_graph.get(path_a.get(region.path, "\0"), 0 if number == 0 else -1)
-        elif region.kind == "call":
-            same = by_call.get(owner, -1)
-        else:
-            same = by_module.get((parent, region.path), -1)
-            if same < 0 and votes.get(number, -1) >= 0 and regions[votes[number]].parent == parent:
-                same = votes[number]
-        if same < 0:
-            same = len(regions)
-            regions.append(structs.replace(region, key=f"+{region.key}", parent=parent, owner=owner))
-        found.append(same)
-    return tuple(regions), tuple(found)
-
-
-def _votes(tree_a: Tree, tree_b: Tree, partner: Mapping[int, int]) -> dict[int, int]:
-    """Say for each module of b in which module of a most of its nodes are."""
-    counts: dict[int, Counter[int]] = {}
-    for i, j in partner.items():
-        here, there = tree_a.region_of[i], tree_b.region_of[j]
-        if tree_a.regions[here].kind == tree_b.regions[there].kind == "module":
-            counts.setdefault(there, Counter())[here] += 1
-    return {there: count.most_common(1)[0][0] for there, count in counts.items()}
 
 
 def _edges(

@@ -61,14 +61,15 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
     height = traitlets.Int(600, min=120).tag(sync=True)
 
     def __init__(self, objects: Sequence[Any], options: Options, **traits: Any) -> None:
-        from graphlens.view.build import build_payload
-        from graphlens.view.payload import encode
+        from graphlens.view.build import build
+        from graphlens.view.wire import encode
 
         for name in NAMES:
             asset(name)  # say now that the front end is not built, not in the page
         self._objects, self._options = tuple(objects), options
-        document = build_payload(objects, title=options.title, source=options.source, expand=options.expand)
-        super().__init__(payload=encode(document), _assets={name: digest(name) for name in NAMES}, **traits)
+        self._built = build(objects, title=options.title, source=options.source, expand=options.expand)
+        digests = {name: digest(name) for name in NAMES}
+        super().__init__(payload=encode(self._built.payload), _assets=digests, **traits)
         self.on_msg(self._answer)
 
     def _answer(self, _widget: Any, message: Any, _buffers: Any) -> None:
@@ -86,7 +87,7 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
         """Return the same as HTML that needs neither widgets nor scripts: a picture, tables, text."""
         from graphlens.view.static import StaticView
 
-        return StaticView(self._objects, self._options)
+        return StaticView(self._objects, self._options, built=self._built)
 
     def to_html(self, path: str | Path) -> Path:
         """Write one self-contained, interactive HTML file and return its path."""
@@ -98,7 +99,7 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
         """Return a static SVG of the first drawing, with the regions open that are open in the widget."""
         from graphlens.view.static import first_svg
 
-        return first_svg(self._objects, self._options, expanded=self.expanded)
+        return first_svg(self._built, expanded=self.expanded)
 
     def __str__(self) -> str:
         return str(self.static())

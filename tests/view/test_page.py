@@ -8,7 +8,7 @@ import pytest
 
 from graphlens.errors import GraphLensError, ViewError
 from graphlens.view import report, report_html
-from graphlens.view.payload import decode
+from graphlens.view.wire import decode
 
 
 def policy_of(page):

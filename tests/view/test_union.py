@@ -12,8 +12,8 @@ from graphlens.view import StaticView, mimebundle
 from graphlens.view.build import build, build_payload
 from graphlens.view.draw.svg import scene_svg
 from graphlens.view.options import Options
-from graphlens.view.payload import decode, encode
 from graphlens.view.union import union_scene
+from graphlens.view.wire import decode, encode
 
 
 def pairs(*names):

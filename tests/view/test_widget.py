@@ -6,8 +6,8 @@ import pytest
 
 from graphlens.errors import ViewError
 from graphlens.view import StaticView, mimebundle, view
-from graphlens.view.payload import decode
 from graphlens.view.widget import GraphView
+from graphlens.view.wire import decode
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
