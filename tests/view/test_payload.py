@@ -11,7 +11,8 @@ import pytest
 
 from graphlens.errors import ViewError
 from graphlens.view.build import build, build_payload
-from graphlens.view.payload import Payload, decode, encode
+from graphlens.view.payload import Payload
+from graphlens.view.wire import decode, encode
 
 ROOT = Path(__file__).parents[2]
 
