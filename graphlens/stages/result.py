@@ -113,14 +113,13 @@ class RoundTrip(Displayable):
 
         `status`: ``equal by torch's decomposition``, ``tested equal on k inputs``, ``different``, ``unknown``.
         """
-        pairs = {
-            row.stage: row.against for row in self.stage_rows if row.stage in self.judges and row.stage in self.diffs
-        }
-        made = {
-            stage: tables.frame(self._judged(start, stage).ops, OpProof.__struct_fields__)
-            for stage, start in pairs.items()
-        }
+        made = {stage: tables.frame(ops, OpProof.__struct_fields__) for stage, ops in self._proved().items()}
         return tables.joined("stage", made, OpProof.__struct_fields__)
+
+    def _proved(self) -> Mapping[str, tuple[OpProof, ...]]:
+        shown = self.diffs
+        pairs = [(row.stage, row.against) for row in self.stage_rows if row.stage in self.judges and row.stage in shown]
+        return {stage: self._judged(start, stage).ops for stage, start in pairs}
 
     @cached_property
     def mismatches(self) -> pd.DataFrame:
@@ -145,6 +144,24 @@ class RoundTrip(Displayable):
 
     def __repr__(self) -> str:
         return f"<graphlens.RoundTrip {self.name}: {'ok' if self.ok else 'not ok'}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "kind": "roundtrip",
+            "name": self.name,
+            "ok": self.ok,
+            "worst": self.worst,
+            "verdict": self.verdict,
+            "interrupted": self.interrupted,
+            "stages": [tables.plain(row) for row in self.stage_rows],
+            "runtimes": [tables.plain(row) for row in self.runtime_rows],
+            "outputs": [tables.plain(row) for row in self.leaf_rows],
+            "findings": [tables.plain(finding) for finding in self.findings],
+            "failures": {name: tables.plain(failure) for name, failure in self.failures.items()},
+            "proofs": {stage: [tables.plain(op) for op in ops] for stage, ops in self._proved().items()},
+            "diffs": {stage: diff.to_dict() for stage, diff in self.diffs.items()},
+        }
 
     def report(self, path: str | Path, **options: Any) -> Path:
         """Write one self-contained HTML file and return its path."""
