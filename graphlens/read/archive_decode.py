@@ -13,13 +13,13 @@ from msgspec import Raw
 
 from graphlens.errors import ArchiveError
 from graphlens.program.parts import Notice
-from graphlens.read import limits, schema
+from graphlens.read import archive_upgrade, limits, schema
 from graphlens.read.limits import brief
 
 T = TypeVar("T")
 
-KNOWN_MAJORS = (7, 8)
-"""Major versions of the schema whose fields are known: torch 2.5 to 2.13."""
+KNOWN_MAJORS = (3, 4, 5, 6, 7, 8)
+"""Major versions of the schema whose fields are known: torch 2.2 to 2.13."""
 
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -131,6 +131,8 @@ def decode(data: bytes | Raw, kind: type[T], reading: Reading, where: str) -> T:
     tree = _tolerant(bytes(data), reading, where)
     if kind is schema.ExportedProgram:
         reading.lenient = _major(tree) not in KNOWN_MAJORS
+        if archive_upgrade.OLDEST <= _major(tree) <= archive_upgrade.NEWEST:
+            archive_upgrade.upgrade(tree)
     pruned = _prune(tree, kind, where, reading)
     try:
         return decoder.decode(_encoded(pruned))  # type: ignore[no-any-return]

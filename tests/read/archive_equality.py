@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from graphlens.program.argument import same_argument
@@ -25,11 +26,9 @@ def differences(archived: Program, loaded: Program) -> Iterator[str]:
             continue
         for a, b in zip(graph.nodes, other.nodes, strict=True):
             yield from (f"{path or 'root'}:{a.name} {text}" for text in _node_differences(a, b))
-    for field in ("inputs", "outputs", "module_calls", "guards", "in_spec", "out_spec", "schemas_"):
-        left, right = getattr(archived, field, None), getattr(loaded, field, None)
-        if field in ("inputs", "outputs"):  # a name for an output that is a constant is not written
-            left, right = list(map(repr, left)), list(map(repr, right))
-        if left != right:
+    for field in ("inputs", "outputs", "module_calls", "guards", "in_spec", "out_spec"):
+        left, right = getattr(archived, field), getattr(loaded, field)
+        if repr(left) != repr(right):  # repr tells True from 1
             yield f"{field}: {left!r} {right!r}"
     if dict(archived.ranges) != dict(loaded.ranges):
         for symbol in {*archived.ranges, *loaded.ranges}:
@@ -88,9 +87,7 @@ def _stored_differences(archived: Program, loaded: Program) -> Iterator[str]:
                 yield f"stored {fqn} {field}: {getattr(a, field)} {getattr(b, field)}"
         if a.content is not None and b.content is not None and a.content.digest() != b.content.digest():
             yield f"stored {fqn}: elements differ"
-    for one in ours:
-        for two in ours:
-            if ours[one].storage and (ours[one].storage == ours[two].storage) != (
-                theirs[one].storage == theirs[two].storage
-            ):
-                yield f"stored {one} and {two}: sharing differs"
+    for one, two in product(ours, ours):
+        here, there = (ours[one], ours[two]), (theirs[one], theirs[two])
+        if here[0].storage and (here[0].storage == here[1].storage) != (there[0].storage == there[1].storage):
+            yield f"stored {one} and {two}: sharing differs"
