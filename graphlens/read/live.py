@@ -58,7 +58,7 @@ def _read_exported(program: ExportedProgram, interned: Interned) -> Program:
         outputs=output_specs(program, out_spec),
         symbol_table=symbol_table(graphs, ranges, _environment(walked.bodies)[0]),
         ranges=ranges,
-        stored=stored_in_program(program),
+        stored=stored_in_program(program, walked.bodies),
         module_calls=calls,
         guards=guards_of(program),
         in_spec=in_spec,

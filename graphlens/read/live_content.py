@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
 from graphlens.program.digest import CHUNK_BYTES, digest_elements
+from graphlens.read.live_names import python_attribute
 from graphlens.read.live_torch import inner_tensors, is_real, without_torch_function
 from graphlens.read.live_values import dtype_text, tensor_type
 
@@ -43,6 +45,29 @@ class TensorContent:
             return b"".join(bytes(chunk) for chunk in _chunks(self._tensor))
         except (RuntimeError, NotImplementedError, TypeError):
             return None
+
+
+class BytesContent:
+    """What a backend compiled a delegate to."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def digest(self) -> str:
+        """Digest of the bytes."""
+        return digest_elements("bytes", (len(self._data),), [self._data])
+
+    def element_bytes(self) -> bytes:
+        """The bytes themselves."""
+        return self._data
+
+
+def compiled_bytes(obj: Any) -> bytes | None:
+    """What a backend's lowered module holds (executorch's `LoweredBackendModule.processed_bytes`); `None` for others."""
+    data = python_attribute(obj, "processed_bytes")
+    return data if isinstance(data, bytes) else None
 
 
 _CONTENTS: weakref.WeakValueDictionary[int, TensorContent] = weakref.WeakValueDictionary()

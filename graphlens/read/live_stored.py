@@ -9,15 +9,15 @@ import torch
 
 from graphlens.program.parts import StoredTensor
 from graphlens.program.value import TensorValue
-from graphlens.read.live_content import content_of
+from graphlens.read.live_content import BytesContent, compiled_bytes, content_of
 from graphlens.read.live_graph import Body, attribute
 from graphlens.read.live_names import type_name
 from graphlens.read.live_torch import script_class, storage_address
 from graphlens.read.live_values import Storages, facet, tensor_value
 
 
-def stored_in_program(program: torch.export.ExportedProgram) -> tuple[StoredTensor, ...]:
-    """Describe what an ExportedProgram stores: its state dict, then its constants."""
+def stored_in_program(program: torch.export.ExportedProgram, bodies: Mapping[str, Body]) -> tuple[StoredTensor, ...]:
+    """Describe what an ExportedProgram stores: its state dict, its constants, and what ``get_attr`` nodes still name."""
     signature = program.graph_signature
     parameters, buffers = set(signature.parameters), set(signature.buffers)
     storages: Storages = {}
@@ -29,6 +29,9 @@ def stored_in_program(program: torch.export.ExportedProgram) -> tuple[StoredTens
         describe(fqn, held, "buffer" if fqn in buffers else "constant", storages)
         for fqn, held in program.constants.items()
     ]
+    known = {*program.state_dict, *program.constants}
+    unlifted = dict(_named_constants(program.graph_module, bodies))
+    found += [describe(fqn, held, "constant", storages) for fqn, held in unlifted.items() if fqn not in known]
     return tuple(found)
 
 
@@ -50,17 +53,17 @@ def stored_in_modules(bodies: Mapping[str, Body]) -> tuple[StoredTensor, ...]:
 
 
 def _named_constants(root: torch.nn.Module, bodies: Mapping[str, Body]) -> Iterator[tuple[str, Any]]:
-    """Yield tensors and script objects that ``get_attr`` nodes of any graph name, by full name where there is one."""
+    """Yield what ``get_attr`` nodes of any graph name and that is no graph, by its full name where there is one."""
     prefixes = {id(module): name for name, module in root.named_modules()}
     seen: set[int] = set()
-    for body in bodies.values():
+    for path, body in bodies.items():
         if body.owner is None or id(body.owner) in seen:
             continue
         seen.add(id(body.owner))
-        prefix = prefixes.get(id(body.owner), "")
+        prefix = prefixes.get(id(body.owner), path)
         for node in body.graph.nodes:
             held = attribute(body.owner, node.target) if node.op == "get_attr" else None
-            if isinstance(held, torch.Tensor) or script_class(held) is not None:
+            if held is not None and (not isinstance(held, torch.nn.Module) or compiled_bytes(held) is not None):
                 yield f"{prefix}.{node.target}" if prefix else str(node.target), held
 
 
@@ -71,7 +74,14 @@ def _is_parameter(held: Any) -> bool:
 def describe(fqn: str, held: Any, kind: str, storages: Storages) -> StoredTensor:
     """Describe one stored tensor or script object."""
     if not isinstance(held, torch.Tensor):
-        return StoredTensor(fqn=fqn, kind="custom_obj", type=script_class(held) or type_name(type(held)))
+        compiled = compiled_bytes(held)
+        return StoredTensor(
+            fqn=fqn,
+            kind="custom_obj",
+            type=script_class(held) or type_name(type(held)),
+            nbytes=None if compiled is None else len(compiled),
+            content=None if compiled is None else BytesContent(compiled),
+        )
     value: TensorValue = tensor_value(held, storages)
     content = content_of(held)
     address = facet(lambda: storage_address(held))

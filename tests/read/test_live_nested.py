@@ -208,7 +208,7 @@ def test_delegates_keep_the_program_they_were_made_from():
 
         def __init__(self, program):
             super().__init__()
-            self.backend_id, self.processed_bytes, self.compile_specs = "Xnn", b"", []
+            self.backend_id, self.processed_bytes, self.compile_specs = "Xnn", b"compiled", []
             object.__setattr__(self, "original_module", program)
 
     lowered = LoweredBackendModule(models.nested())
@@ -216,6 +216,15 @@ def test_delegates_keep_the_program_they_were_made_from():
     program = read(gm)
     assert "add.arg0" in program.graphs
     assert "add.arg0/cond.true_fn/map_impl.f" in program.graphs
+    stored = program.stored[0]
+    assert (stored.fqn, stored.kind, stored.nbytes, stored.content.element_bytes()) == (
+        "lowered",
+        "custom_obj",
+        8,
+        b"compiled",
+    )
+    lowered.processed_bytes = b"Compiled"
+    assert read(gm).stored[0].content.digest() != stored.content.digest()
 
 
 def test_programs_and_modules_that_are_attributes_themselves():

@@ -181,3 +181,25 @@ def test_constants_of_graph_modules_are_named_from_the_root():
         inner.graph.create_node("get_attr", "constant")
     gm = models.holder(lambda graph, x: graph.call_module("inner", (x,)), inner=inner)
     assert [(tensor.fqn, tensor.kind) for tensor in read(gm).stored] == [("inner.constant", "constant")]
+
+
+def test_what_a_pass_left_unlifted_in_an_exported_program_is_stored_too():
+    ep = torch.export.export(nn.ReLU(), (torch.ones(2),))
+    gm = ep.graph_module
+    gm.late = torch.full((2,), 7.0)
+    with gm.graph.inserting_before(next(node for node in gm.graph.nodes if node.op == "call_function")):
+        gm.graph.create_node("get_attr", "late")
+    stored = {tensor.fqn: tensor for tensor in read(ep).stored}
+    assert stored["late"].kind == "constant"
+    assert stored["late"].content.digest() == digest(torch.full((2,), 7.0))
+
+
+def test_other_attributes_are_listed_by_type():
+    gm = models.body(torch.sin)
+    gm.spec = torch.utils._pytree.tree_structure((1, 2))
+    with gm.graph.inserting_before():
+        gm.graph.create_node("get_attr", "spec")
+    stored = read(gm).stored
+    assert [(tensor.fqn, tensor.kind, tensor.type, tensor.content) for tensor in stored] == [
+        ("spec", "custom_obj", "torch.utils._pytree.TreeSpec", None)
+    ]
