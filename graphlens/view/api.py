@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,8 @@ def mimebundle(
     from graphlens.view.static import StaticView
 
     options = check_options(1, "", "relative")
+    if _in_terminal():
+        include = {"text/plain"} if include is None else {"text/plain"} & {kind for kind in _KINDS if kind in include}
     widget_wanted = (include is None or _WIDGET in include) and (exclude is None or _WIDGET not in exclude)
     if widget_wanted:
         try:
@@ -84,15 +87,22 @@ def mimebundle(
 
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_KINDS = (_WIDGET, "text/html", "text/plain")
 
 
-def to_svg(program: Program, depth: int = 1, *, timeout: float = TIME_LIMIT) -> str:
-    """Draw a program as SVG, with all module calls and nested graphs open down to a depth.
+def _in_terminal() -> bool:
+    """Say whether this is IPython in a terminal, which shows text only: nothing else need be made."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "TerminalInteractiveShell"
+
+
+def to_svg(obj: Any, depth: int = 1, *, timeout: float = TIME_LIMIT) -> str:
+    """Draw a program or a diff as SVG, with all module calls and nested graphs open down to a depth.
 
     Parameters
     ----------
-    program
-        The program.
+    obj
+        A Program; of a Diff the union of its programs is drawn, of another result its first drawing.
     depth
         0 shows the root graph with its regions folded.
     timeout
@@ -103,9 +113,9 @@ def to_svg(program: Program, depth: int = 1, *, timeout: float = TIME_LIMIT) -> 
     str
         An SVG document. It follows the light or dark theme of where it is shown, and holds no links or scripts.
     """
-    from graphlens.view.static import program_svg
+    from graphlens.view.static import deep_svg
 
-    return program_svg(program, _check_depth(depth), timeout=timeout)
+    return deep_svg(obj, _check_depth(depth), timeout=timeout)
 
 
 def to_dot(program: Program, depth: int = 1) -> str:

@@ -13,6 +13,7 @@ import os
 import struct
 import sys
 import threading
+import time
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ _MEMORY = 2 * 1024**3
 _lock = threading.Lock()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def layout(dot: str, *, format: str = "plain", timeout: float = TIME_LIMIT) -> str:  # noqa: A002 - Graphviz's own word
     """Lay out a DOT text with `dot` and return what Graphviz writes in `format`.
 
@@ -55,8 +56,10 @@ def layout(dot: str, *, format: str = "plain", timeout: float = TIME_LIMIT) -> s
             thread.start()
         finally:
             threading.stack_size(previous)
+        deadline = time.monotonic() + timeout
         try:
-            thread.join(timeout)
+            while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+                thread.join(min(left, 0.1))  # in short steps: on Windows an interrupt does not end a wait
         finally:
             if thread.is_alive():
                 _engine().increment_epoch()

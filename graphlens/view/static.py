@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from graphlens.errors import ViewError
-from graphlens.program.program import Program
 from graphlens.view.build import Built, build
 from graphlens.view.draw.svg import scene_svg
 from graphlens.view.escape import markup
+from graphlens.view.opening import first_open
 from graphlens.view.options import Options
 from graphlens.view.payload import Section
 from graphlens.view.table import html_table
@@ -114,11 +114,18 @@ def first_svg(built: Built, *, expanded: Sequence[str] | None = None) -> str:
     return scene_svg(scene, wanted, title=section.title, marks=built.marks.get((view.kind, view.index)))
 
 
-def program_svg(program: Program, depth: int, *, timeout: float) -> str:
-    """Draw a program with everything open down to a depth."""
-    from graphlens.view.opening import first_open
-    from graphlens.view.scene import program_scene
+def deep_svg(obj: Any, depth: int, *, timeout: float) -> str:
+    """Draw the first view of an object with everything open down to a depth, however large that is.
 
-    scene = program_scene(program)
-    opened = first_open(scene, depth, budget=1_000_000)
-    return scene_svg(scene, opened, title=program.origin.name, timeout=timeout)
+    Raises
+    ------
+    ViewError
+        There is nothing to draw.
+    """
+    built = build((obj,), expand=depth)
+    section = built.payload.sections[0]
+    if not section.views:
+        raise ViewError(f"there is no graph in {section.title!r} to draw")
+    shown = section.views[0].kind, section.views[0].index
+    opened = first_open(built.scenes[shown], depth, budget=1_000_000)
+    return scene_svg(built.scenes[shown], opened, title=section.title, marks=built.marks.get(shown), timeout=timeout)

@@ -65,7 +65,9 @@ def _line(walk: Walk, entity: int, *, is_open: bool) -> str:
         region = walk.regions[-1 - entity]
         return f"{'-' if is_open else '+'} {printable(region.label)}  ({printable(region_line(walk, -1 - entity))})"
     box = walk.boxes[entity]
-    name = box.name if box.role != "output" else "output"
+    name = box.name
     used = [walk.boxes[walk.flow.src[use]].name for use in walk.flow.into[entity] if use < walk.flow.ties]
     call = f" = {box.label}({', '.join([*used, *filter(None, [box.literals])])})" if box.role == "op" else ""
+    if box.role == "output":
+        return printable(f"  return {', '.join(used)}")
     return printable(f"  {name}: {box.sub}{call}" if box.sub else f"  {name}{call}")

@@ -40,6 +40,23 @@ def test_a_trap_is_an_error_and_the_next_layout_works():
     assert "node a" in layout("digraph{a->after_trap}")
 
 
+def test_a_layout_can_be_interrupted():
+    code = """
+import threading, _thread
+from graphlens.view.layout import layout
+layout("digraph{a}")
+threading.Timer(0.7, _thread.interrupt_main).start()
+try:
+    layout("digraph{" + ";".join(f"n{i}->n{(i * 7919 + 13) % 3000}" for i in range(9000)) + "}", timeout=60)
+except KeyboardInterrupt:
+    print("interrupted", "node a" in layout("digraph{a->b}"))
+"""
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=90)
+    assert done.stdout.split() == ["interrupted", "True"]
+    assert time.perf_counter() - start < 20
+
+
 def test_broken_dot_is_an_error():
     with pytest.raises(ViewError, match="refuses"):
         layout("digraph{a->")

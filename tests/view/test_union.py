@@ -8,7 +8,7 @@ import pytest
 from graphlens.diff import compare
 from graphlens.diff.alignment import Alignment, Ambiguous, GraphAlignment, Group, Pair
 from graphlens.errors import ViewError
-from graphlens.view import StaticView, mimebundle
+from graphlens.view import StaticView, mimebundle, to_svg
 from graphlens.view.build import build, build_payload
 from graphlens.view.draw.svg import scene_svg
 from graphlens.view.options import Options
@@ -193,6 +193,10 @@ def test_an_empty_diff_is_ok_and_marks_nothing(make):
     assert set(payload.diffs[0].status) == {"same"}
     assert set(payload.diffs[0].side) == {"both"}
     assert payload.diffs[0].mismatches.box == []
+
+
+def test_svg_of_a_diff_is_its_union(changed):
+    assert "≠" in to_svg(changed, depth=9)
 
 
 def test_marks_are_drawn_as_shape_and_text_not_colour_alone(changed):

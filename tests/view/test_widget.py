@@ -98,6 +98,14 @@ def test_without_a_front_end_there_is_still_a_picture_and_text(nested, no_front_
         view(nested)
 
 
+def test_a_terminal_gets_text_and_makes_nothing_else(nested, monkeypatch):
+    class TerminalInteractiveShell:
+        pass
+
+    monkeypatch.setattr("IPython.get_ipython", TerminalInteractiveShell)
+    assert set(nested._repr_mimebundle_()) == {"text/plain"}
+
+
 def test_its_static_form_and_its_file(nested, front_end, tmp_path):
     shown = view(nested, title="T")
     assert isinstance(shown.static(), StaticView)
