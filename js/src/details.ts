@@ -16,7 +16,7 @@ export interface DetailsEvents {
 }
 
 export class Details {
-  readonly element = h("div", { class: "gl-details" });
+  readonly element = h("div", { class: "gl-details", tabindex: 0 });
 
   constructor(
     private readonly doc: Doc,

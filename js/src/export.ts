@@ -33,6 +33,7 @@ export function standaloneSvg(svg: SVGSVGElement, background: string): string {
     for (const name of ["class", "role", "aria-label", "aria-hidden", "data-entity", "data-box", "data-toggle"])
       to[i].removeAttribute(name);
   });
+  for (const name of ["class", "role"]) copy.removeAttribute(name);
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("width", String(width));
   copy.setAttribute("height", String(height));

@@ -32,6 +32,7 @@ export class SearchBox {
   private doc: Doc | null = null;
   private found: readonly number[] = [];
   private at = -1;
+  private searched = "";
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -82,14 +83,21 @@ export class SearchBox {
   private onInput(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.search();
+      this.flush();
       this.showList(true);
-      this.events.onQuery(this.input.value);
     }, 120);
+  }
+
+  /** Search at once for what stands in the field. */
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.search();
+    this.events.onQuery(this.input.value);
   }
 
   private search(): void {
     let problem = "";
+    this.searched = this.input.value;
     try {
       this.found = this.doc ? findBoxes(this.doc, this.input.value) : [];
     } catch (error) {
@@ -143,7 +151,7 @@ export class SearchBox {
   private onKey(event: KeyboardEvent): void {
     if (event.key === "Enter" || event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (event.key === "Enter") clearTimeout(this.timer);
+      if (this.input.value !== this.searched) this.flush();
       this.go(event.key === "ArrowUp" || event.shiftKey ? -1 : 1);
       this.showList(event.key !== "Enter");
     } else if (event.key === "Escape") {

@@ -2,7 +2,7 @@
 
 import { categoryOf } from "./category";
 import { BOX, headerWidth, regionLine, SMALL, TITLE } from "./content";
-import { type Differences, type Doc, isSerious, type Status } from "./doc";
+import { type Differences, type Doc, isSerious, nodeName, type Status } from "./doc";
 import { s } from "./dom";
 import type { Label } from "./edge_labels";
 import { pathData } from "./geometry";
@@ -47,6 +47,7 @@ export function drawShape({ doc, counts, prefix }: Drawing, shape: Shape): SVGGE
     "aria-label": `${region ? "region " : ""}${name}${mark}${region ? ", collapsed" : ""}`,
     transform: `translate(${round(shape.x)} ${round(shape.y)})`,
   });
+  group.append(s("title", {}, fullText(doc, shape)));
   const pill = box?.role === "input" || box?.role === "output";
   const rx = pill ? Math.min(16, height / 2) : RADIUS;
   if (region?.kind === "repeat") {
@@ -145,6 +146,16 @@ export function drawPill(pill: Pill): SVGGElement {
     s("text", { class: "gl-line", x: 16, y: 13 }, pill.text),
   );
   return group;
+}
+
+/** What a pointer that rests on a box is told: names without abbreviation. */
+function fullText(doc: Doc, { entity }: Shape): string {
+  if (isRegion(entity)) {
+    const region = doc.scene.regions[regionOf(entity)];
+    return [region.path || region.label, regionLine(doc, region.id)].join("\n");
+  }
+  const { label, sub } = doc.scene.boxes[entity];
+  return [nodeName(doc, entity), label, sub].filter(Boolean).join("\n");
 }
 
 function statusOf(doc: Doc, entity: number): Status {
