@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from msgspec.structs import replace
 from torch import fx
 
 from graphlens.program.frames import source_text
 from graphlens.program.graph import Node
 from graphlens.stages.numerics.judge import Question, judge
+from graphlens.stages.numerics.lane import Frame
 from graphlens.stages.numerics.lockstep import Both, Pairing
 from graphlens.stages.numerics.metrics import difference, facets
 from graphlens.stages.numerics.rerun import tensor_bytes
 from graphlens.stages.numerics.rows import NodeRow
+from graphlens.stages.numerics.side import Side
 from graphlens.stages.numerics.units import Unit
 from graphlens.stages.numerics.writes import draws
 
@@ -41,14 +44,34 @@ def compare_unit(pairing: Pairing, both: Both, unit: Unit) -> NodeRow | None:
         iteration=both.iteration,
         match=unit.match,
         error=error,
-        random=draws(pairing.a.live(both.a, unit.a)) or draws(pairing.b.live(both.b, unit.b)),
+        random=_draws(pairing.a, both.a, unit.nodes_a) or _draws(pairing.b, both.b, unit.nodes_b),
         shape=shape,
         dtype=dtype,
         absorbed_a=unit.nodes_a[:-1],
         absorbed_b=unit.nodes_b[:-1],
         note=both.notes.pop(unit.a, ""),
     )
-    return row if error.equal else _judged(row, pairing, both, unit, (value_a, value_b), equal_before)
+    if error.equal:
+        return row
+    told = _handed_down(pairing, both, unit)
+    if told is not None:
+        return replace(row, status="inherited", note="; ".join(text for text in (row.note, told) if text))
+    return _judged(row, pairing, both, unit, (value_a, value_b), equal_before)
+
+
+def _draws(side: Side, frame: Frame, names: tuple[str, ...]) -> bool:
+    """Whether any of some nodes is an op that draws random numbers."""
+    nodes = [side.live(frame, name) for name in names]
+    return any(draws(node) for node in nodes if isinstance(node.target, torch._ops.OpOverload))  # noqa: SLF001
+
+
+def _handed_down(pairing: Pairing, both: Both, unit: Unit) -> str | None:
+    """Say where a difference comes from that was seen before it got here; `None` where it may be the node's own."""
+    if both.a.path and pairing.a.live(both.a, unit.a).op == "placeholder":
+        return ""
+    inside = pairing.rows[both.began.pop(unit.a, len(pairing.rows)) :]
+    guilty = next((row for row in inside if row.status in ("departs", "rounding")), None)
+    return None if guilty is None else f"from {guilty.node_a} in {guilty.graph}"
 
 
 def _judged(
@@ -56,9 +79,10 @@ def _judged(
 ) -> NodeRow:
     question = question_of(pairing, both, unit, values, inputs_equal)
     found = judge(question, row.error)
+    other_draw = row.random and found.status == "departs"
     return replace(
         row,
-        status=found.status,
+        status="random" if other_draw else found.status,
         local=found.local,
         deterministic=found.deterministic,
         note="; ".join(text for text in (row.note, found.note) if text),

@@ -27,14 +27,17 @@ class NodeError(GraphLensError):
 
 
 def run_program(
-    program: Program, root: Frame, values: Mapping[str, Any], written: frozenset[str]
+    program: Program, root: Frame, values: Mapping[str, Any], written: frozenset[str], copies: dict[str, Any]
 ) -> Callable[[Lane], Event]:
-    """Make the work of a lane: run the root graph on the values of its placeholders."""
+    """Make the work of a lane: run the root graph on the values of its placeholders.
+
+    `copies` takes the copies of the module's own tensors that the graph may write to (those in `written`), by name.
+    """
     bound = dict(values)
 
     def work(lane: Lane) -> Event:
         try:
-            return Ended(Runner(lane, program, written).run(root, bound))
+            return Ended(Runner(lane, program, written, copies).run(root, bound))
         except NodeError as error:
             return Failed(error.frame, error.node, error.__cause__ or error)
 
@@ -44,11 +47,11 @@ def run_program(
 class Runner:
     """One side's interpreter. Its state is the lane; everything else is in the frames."""
 
-    def __init__(self, lane: Lane, program: Program, written: frozenset[str]) -> None:
+    def __init__(self, lane: Lane, program: Program, written: frozenset[str], copies: dict[str, Any]) -> None:
         self._lane = lane
         self._program = program
         self._written = written
-        self._copies: dict[str, Any] = {}
+        self._copies = copies
 
     def run(self, frame: Frame, bound: dict[str, Any]) -> Any:
         """Run one graph to its end and return its output; values are dropped by whoever listens to the lane."""

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+from torch import fx
+
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.stages.numerics.lane import Ended, Entered, Frame, Left
 from graphlens.stages.numerics.plan import Kind, Plan, Step, plan
@@ -13,7 +16,7 @@ from graphlens.stages.numerics.random_state import State
 from graphlens.stages.numerics.rows import NodeRow
 from graphlens.stages.numerics.side import Side, copied
 from graphlens.stages.numerics.units import Unit, units
-from graphlens.stages.numerics.writes import draws, writes
+from graphlens.stages.numerics.writes import draws, writes, written_arguments
 
 
 @dataclass(eq=False)
@@ -22,7 +25,8 @@ class Both:
 
     `equal` says of nodes of `a` whether their value was bit-equal to its counterpart's; `states` are the random
     numbers before nodes of `a` that draw some; `before` holds copies of what nodes of `a` wrote over; `held` copies of
-    values of `b` that wait for `a`; `notes` what happened in the nested graphs of a node.
+    values of `b` that wait for `a`; `notes` what happened in the nested graphs of a node, and `began` how many rows there
+    were before them.
     """
 
     a: Frame
@@ -35,6 +39,7 @@ class Both:
     before: dict[str, dict[str, Any]] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    began: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -114,7 +119,9 @@ class Pairing:
             if row is not None:
                 self.rows.append(row)
         elif step.kind is Kind.BOTH:
-            self._before(both, step.a)
+            if step.a not in both.began:
+                both.began[step.a] = len(self.rows)
+                self._before(both, step.a)
             return self._together(both, step)
         elif step.kind is Kind.A:
             self._before(both, step.a)
@@ -133,7 +140,7 @@ class Pairing:
         if self.a.stream.used and draws(node):
             both.states[name] = self.a.stream.state
         if writes(node):
-            both.before[name] = {source.name: copied(both.a.values[source.name]) for source in node.all_input_nodes}
+            both.before[name] = _endangered(both.a, node)
 
     def _after(self, both: Both, side: Side, frame: Frame, name: str) -> None:
         """A node that wrote to its inputs makes what is known of other values untrue: they may be views of one another."""
@@ -158,6 +165,20 @@ class Pairing:
             if isinstance(event_b, Entered):
                 self.b.drain(event_b)
                 event_b = self.b.advance()
+        return None
+
+
+def _endangered(frame: Frame, node: fx.Node) -> dict[str, Any]:
+    """Copies of the inputs that a node may write to, or that share storage with one of those."""
+    written = {_storage(frame.values[source.name]) for source in written_arguments(node)}
+    names = [source.name for source in node.all_input_nodes]
+    return {name: copied(frame.values[name]) for name in names if _storage(frame.values[name]) in written - {None}}
+
+
+def _storage(value: Any) -> int | None:
+    try:
+        return int(value.untyped_storage().data_ptr()) if isinstance(value, torch.Tensor) else None
+    except (RuntimeError, NotImplementedError):
         return None
 
 

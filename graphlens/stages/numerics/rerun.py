@@ -41,12 +41,17 @@ def rerun(module: Any, names: Sequence[str], inputs: Mapping[str, Any], *, wide:
         values = {name: _copied(value) for name, value in values.items()}
     if wide:
         values = {name: widened(value) for name, value in values.items()}
+    last_use = {source.name: node.name for node in nodes for source in node.all_input_nodes}
     last = None
     for node in nodes:
         args, kwargs = fill(node, values)
         if wide:
             args, kwargs = _wide_dtypes(args), _wide_dtypes(kwargs)
         last = values[node.name] = execute(node, module, args, kwargs)
+        del args, kwargs
+        for source in node.all_input_nodes:
+            if last_use[source.name] == node.name:
+                values.pop(source.name, None)
     return last
 
 

@@ -57,10 +57,10 @@ class Numerics(Displayable):
     def first(self) -> NodeRow | None:
         """The first node that departs on its own; `None` where none does.
 
-        That is the first whose local error is more than rounding; where there is none, the first whose local error is
-        rounding; where local errors are not known, the first that differs.
+        That is the first whose local error is more than rounding; where there is none, the first that draws other random
+        numbers; then the first whose local error is rounding; where local errors are not known, the first that differs.
         """
-        for statuses in (("departs", "failed"), ("rounding",), ("unknown", "incomparable")):
+        for statuses in (("departs", "failed"), ("random",), ("rounding",), ("unknown", "incomparable")):
             found = next((row for row in self.rows if row.status in statuses and not row.error.equal), None)
             if found is not None:
                 return found
@@ -81,8 +81,8 @@ class Numerics(Displayable):
         the error of `b` on the inputs of `a` (``local_equal local_max_abs local_mean_abs local_max_rel local_rms_rel
         local_max_ulp local_cosine local_sqnr``), ``deterministic random shape dtype absorbed note``.
 
-        `status`: ``equal``; ``inherited`` (nothing of its own); ``rounding``; ``departs``; ``unknown`` (its inputs have
-        no counterpart); ``incomparable``; ``failed``. `iteration` counts the calls of a nested graph from 0, outer loops
+        `status`: ``equal``; ``inherited`` (nothing of its own); ``rounding``; ``random`` (it draws other random numbers);
+        ``departs``; ``unknown`` (its inputs have no counterpart); ``incomparable``; ``failed``. `iteration` counts the calls of a nested graph from 0, outer loops
         first (``2.0``). `absorbed` names nodes without a counterpart that the local error includes.
         """
         import pandas as pd

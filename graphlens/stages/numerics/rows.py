@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-STATUSES = ("equal", "inherited", "rounding", "unknown", "incomparable", "departs", "failed")
+STATUSES = ("equal", "inherited", "rounding", "random", "unknown", "incomparable", "departs", "failed")
 """What can be said of a pair, from harmless to guilty."""
 
 
@@ -128,7 +128,7 @@ def table_values(row: NodeRow, rank: int | None) -> tuple[Any, ...]:
 def badness(row: NodeRow) -> float:
     """How much a node departs on its own, for ranking: its local relative error; infinite where that has no number."""
     local = row.local
-    if row.status in ("failed", "departs") and (local is None or local.note or local.nan or local.inf):
+    if row.status in ("failed", "departs", "random") and (local is None or local.note or local.nan or local.inf):
         return float("inf")
     if local is None or local.equal:
         return 0.0

@@ -8,17 +8,15 @@ from typing import Any
 
 import torch
 from msgspec import Struct
-from torch.utils import _pytree as pytree
 
 from graphlens.diff.align import align
 from graphlens.diff.alignment import Alignment
 from graphlens.program.frames import source_text
-from graphlens.program.program import Program
 from graphlens.stages.failure import Failure, failure_of
 from graphlens.stages.numerics.compare import compare_unit
 from graphlens.stages.numerics.lane import Frame
 from graphlens.stages.numerics.lockstep import Both, Pairing
-from graphlens.stages.numerics.metrics import difference, facets
+from graphlens.stages.numerics.outputs import output_rows, results_of, unchanged_state
 from graphlens.stages.numerics.plan import Step
 from graphlens.stages.numerics.random_state import get_state, set_state
 from graphlens.stages.numerics.rows import Difference, NodeRow, OutputRow
@@ -58,7 +56,9 @@ def run_both(a: Subject, b: Subject, inputs: Inputs, pins: Sequence[tuple[str, s
             return Outcome(rows=rows, failure=failure, failed_side=error.side)
         except KeyboardInterrupt:
             return Outcome(rows=tuple(pairing.rows), interrupted=True)
-        return Outcome(rows=tuple(pairing.rows), outputs=tuple(_output_rows(a.program, *pairing.outputs)))
+        left = results_of(a, pairing.outputs[0], pairing.a.written, pairing.a.copies)
+        right = results_of(b, pairing.outputs[1], pairing.b.written, pairing.b.copies)
+        return Outcome(rows=tuple(pairing.rows), outputs=tuple(output_rows(left, right, unchanged_state(a))))
 
 
 def run_until(
@@ -136,19 +136,3 @@ def _failed_row(pairing: Pairing, error: SideFailedError, failure: Failure) -> N
         error=Difference(equal=False, comparable=False),
         note=f"{error.side} raised {failure.type}: {failure.cause}",
     )
-
-
-def _output_rows(program: Program, a: Any, b: Any) -> Iterator[OutputRow]:
-    """Compare what the two programs return, leaf by leaf."""
-    ours, theirs = pytree.tree_flatten_with_path(a)[0], pytree.tree_flatten_with_path(b)[0]
-    if len(ours) != len(theirs):
-        note = f"b returns {len(theirs)} values, a returns {len(ours)}"
-        yield OutputRow(leaf="structure", error=Difference(equal=False, comparable=False, note=note))
-    specs = program.outputs
-    for i, ((path, left), (_, right)) in enumerate(zip(ours, theirs, strict=False)):
-        spec = specs[i] if i < len(specs) else None
-        inner = f" {spec.kind} {spec.target}" if spec is not None and spec.target else ""
-        shape, dtype = facets(left)
-        yield OutputRow(
-            leaf=f"output{pytree.keystr(path)}{inner}", error=difference(left, right), shape=shape, dtype=dtype
-        )

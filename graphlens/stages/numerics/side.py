@@ -30,13 +30,15 @@ class SideFailedError(Exception):
 
 @dataclass(eq=False)
 class Side:
-    """One program in its lane."""
+    """One program in its lane. `written` and `copies` hold what it may write to: placeholders, and tensors of its module."""
 
     name: str
     program: Program
     root: Frame
     lane: Lane
     stream: Stream
+    written: Mapping[str, Any]
+    copies: Mapping[str, Any]
     _drops: dict[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     _live: dict[int, Mapping[str, fx.Node]] = field(default_factory=dict)
 
@@ -100,9 +102,18 @@ class Side:
 def side_of(subject: Subject, name: str, values: Mapping[str, Any], state: State) -> Side:
     """Make a side ready to run."""
     root = Frame("", subject.module)
-    work = run_program(subject.program, root, values, written_leaves(subject.module))
-    stream = Stream(module_draws(subject.module), state)
-    return Side(name, subject.program, root, Lane(f"graphlens {name}", work), stream)
+    names = written_leaves(subject.module)
+    copies: dict[str, Any] = {}
+    work = run_program(subject.program, root, values, names, copies)
+    return Side(
+        name=name,
+        program=subject.program,
+        root=root,
+        lane=Lane(f"graphlens {name}", work),
+        stream=Stream(module_draws(subject.module), state),
+        written={key: value for key, value in values.items() if key in names},
+        copies=copies,
+    )
 
 
 def copied(value: Any) -> Any:

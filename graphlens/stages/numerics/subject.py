@@ -17,6 +17,10 @@ from graphlens.stages.numerics.writes import written_leaves
 from graphlens.stages.tree import clone_inputs, is_hollow, realize
 
 
+_SMALL = 1 << 18
+"""Elements of a buffer up to which it is copied in any case: kernels have written where no schema says so."""
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """One side: what was given, its graphs as data, and the module whose graph is run."""
 
@@ -69,7 +73,7 @@ def example_inputs(*subjects: Subject) -> tuple[tuple[Any, ...], Mapping[str, An
 def placeholder_values(subject: Subject, args: tuple[Any, ...], kwargs: Mapping[str, Any], side: str) -> dict[str, Any]:
     """Bind one call to the placeholders of the root graph, by node name.
 
-    Inputs are copies; a weight is the program's own tensor unless the graph may write to it. Nothing requires a gradient, so
+    Inputs are copies; a weight is the program's own tensor unless the graph may write to it, or it is a small buffer. Nothing requires a gradient, so
     that a run keeps nothing for a backward pass. Fake inputs are made real.
 
     Raises
@@ -90,7 +94,8 @@ def placeholder_values(subject: Subject, args: tuple[Any, ...], kwargs: Mapping[
     for node, (value, own) in zip(nodes, flat, strict=True):
         if is_hollow(value):
             raise StageError(f"{side} has no elements for {node.name}: its weights are fake or on the meta device")
-        values[node.name] = settled(value, copy=own and node.name in written)
+        small = own and isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter) and value.numel() <= _SMALL
+        values[node.name] = settled(value, copy=own and (small or node.name in written))
     return values
 
 

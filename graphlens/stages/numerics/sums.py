@@ -11,11 +11,10 @@ import torch
 from graphlens.stages.leaves import same_bits
 from graphlens.stages.numerics.rows import Difference
 
-PIECE = 1 << 18
-"""Elements compared at a time: 2 MiB in double precision for each of a few temporaries."""
+PIECE = 1 << 16
+"""Elements compared at a time: 512 KiB in double precision for each of a few temporaries."""
 
 _WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-_TINY = 1e-300
 
 
 def bit_equal(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -79,44 +78,60 @@ class Sums:
 
     def _piece(self, a: torch.Tensor, b: torch.Tensor, start: tuple[int, ...], path: str) -> None:
         one_kind = a.dtype == b.dtype
-        wide = torch.complex128 if a.is_complex() or b.is_complex() else torch.float64
-        left, right = a.to(wide), b.to(wide)
-        both_nan = left.isnan() & right.isnan()
-        unequal = ~same_bits(a, b) if one_kind else (left != right) & ~both_nan
-        self.differ += int(unequal.sum())
-        self.nan += int((left.isnan() != right.isnan()).sum())
-        infinite = (left.isinf() | right.isinf()) & ~left.isnan() & ~right.isnan()
-        self.inf += int((infinite & (left != right)).sum())
-        finite = left.isfinite() & right.isfinite()
-        left, right = left.masked_fill(~finite, 0), right.masked_fill(~finite, 0)
-        error, size = (right - left).abs(), left.abs()
-        if one_kind and not a.is_floating_point() and not a.is_complex():
-            error = error.masked_fill(unequal & (error == 0), 1.0)  # integers that doubles cannot tell apart
-        self.finite += int(finite.sum())
-        self.peak = max(self.peak, float(size.max()))
-        self.square_a += float(size.square().sum())
-        self.square_b += float(right.abs().square().sum())
-        self.dot += float((left * right.conj()).real.sum() if left.is_complex() else (left * right).sum())
-        self._errors(error, size, start, path)
-        if self.ulps and one_kind and (a.is_floating_point() or a.is_complex()):
-            self.max_ulp = max(self.max_ulp, ulp_distance(a, b, finite))
+        complex_ = a.is_complex() or b.is_complex()
+        wide = torch.complex128 if complex_ else torch.float64
+        left, right = a.to(wide).reshape(-1), b.to(wide).reshape(-1)
+        error = (right - left).abs()
+        finite, outside = None, -self.nan - self.inf
+        if not math.isfinite(float(error.sum())):
+            finite = self._nonfinite(left, right)
+            left, right = left.masked_fill(~finite, 0), right.masked_fill(~finite, 0)
+            error = (right - left).abs()
+        self.finite += left.numel() if finite is None else int(finite.sum())
+        if one_kind:
+            unequal = _bits(a) != _bits(b) if finite is None else ~same_bits(a, b)
+            if not complex_ and not a.is_floating_point():
+                error.masked_fill_(unequal.reshape(-1) & (error == 0), 1.0)  # integers that doubles cannot tell apart
+            self.differ += int(unequal.any(-1).sum()) if complex_ and finite is None else int(unequal.sum())
+        else:
+            self.differ += int((error > 0).sum()) + outside + self.nan + self.inf
+        self._norms(left, right, error)
+        self._greatest(error, a.shape, start, path)
+        if self.ulps and one_kind and (a.is_floating_point() or complex_):
+            self.max_ulp = max(self.max_ulp, ulp_distance(a, b, None if finite is None else finite.view(a.shape)))
 
-    def _errors(self, error: torch.Tensor, size: torch.Tensor, start: tuple[int, ...], path: str) -> None:
-        related = size > _TINY
-        relative = error[related] / size[related]
-        self.related += int(related.sum())
+    def _nonfinite(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        """Count what is NaN or infinite on one side; return where both are finite."""
+        nan_a, nan_b = left.isnan(), right.isnan()
+        self.nan += int((nan_a != nan_b).sum())
+        infinite = (left.isinf() | right.isinf()) & ~nan_a & ~nan_b
+        self.inf += int((infinite & (left != right)).sum())
+        return left.isfinite() & right.isfinite()
+
+    def _norms(self, left: torch.Tensor, right: torch.Tensor, error: torch.Tensor) -> None:
+        size = left.abs()
+        relative = error / size
+        nonzero = int(size.count_nonzero())
+        if nonzero < size.numel():
+            if bool(((size == 0) & (error > 0)).any()):
+                self.max_rel = math.inf
+            relative = relative.masked_fill(size == 0, 0.0)
+        self.related += nonzero
+        self.sum_rel += float(relative.sum())
+        self.max_rel = max(self.max_rel, float(relative.max()))
         self.sum_abs += float(error.sum())
-        self.square_error += float(error.square().sum())
-        if relative.numel():
-            self.sum_rel += float(relative.sum())
-            self.max_rel = max(self.max_rel, float(relative.max()))
-        if bool((error[~related] > 0).any()):
-            self.max_rel = math.inf
+        self.peak = max(self.peak, float(size.max()))
+        self.square_error += float(torch.dot(error, error))
+        self.square_a += float(torch.dot(size, size))
+        self.square_b += float(torch.vdot(right, right).real)
+        self.dot += float(torch.vdot(left, right).real)
+
+    def _greatest(self, error: torch.Tensor, shape: torch.Size, start: tuple[int, ...], path: str) -> None:
         at = int(error.argmax())
-        greatest = float(error.flatten()[at])
+        greatest = float(error[at])
         if greatest > self.max_abs:
             self.max_abs = greatest
-            index = torch.unravel_index(torch.tensor(at), error.shape) if error.dim() else ()
+            index = torch.unravel_index(torch.tensor(at), shape) if shape else ()
             place = [first + int(step) for first, step in zip(start, index, strict=True)]
             self.worst = f"{path}{place}" if place else path
 
@@ -161,22 +176,29 @@ class Sums:
         )
 
 
-def ulp_distance(a: torch.Tensor, b: torch.Tensor, finite: torch.Tensor) -> int:
+def ulp_distance(a: torch.Tensor, b: torch.Tensor, finite: torch.Tensor | None = None) -> int:
     """Greatest distance in representable numbers among the finite elements; both zeros are one number."""
     if a.is_complex():
+        finite = None if finite is None else finite.unsqueeze(-1).expand(*finite.shape, 2)
         a, b = torch.view_as_real(a), torch.view_as_real(b)
-        finite = finite.unsqueeze(-1).expand_as(a)
-    left, right = _order(a)[finite], _order(b)[finite]
-    apart = (left < 0) != (right < 0)
-    near = (left - right)[~apart].abs()
-    far = left[apart].abs().double() + right[apart].abs().double()
-    return max(int(near.max()) if near.numel() else 0, int(float(far.max())) if far.numel() else 0)
+    if a.element_size() == 1:
+        a, b = a.to(torch.float16), b.to(torch.float16)
+    left, right = _bits(a).to(torch.int64), _bits(b).to(torch.int64)
+    lowest = -(2 ** (8 * a.element_size() - 1))
+    across = (left ^ right) < 0
+    steps = (left - right).abs().masked_fill(across, 0)
+    if finite is not None:
+        steps, across = steps.masked_fill(~finite, 0), across & finite
+    found = int(steps.max())
+    if bool(across.any()):
+        ours, theirs = left[across], right[across]
+        sizes = [torch.where(bits < 0, bits - lowest, bits).double() for bits in (ours, theirs)]
+        found = max(found, int(float((sizes[0] + sizes[1]).max())))
+    return found
 
 
-def _order(tensor: torch.Tensor) -> torch.Tensor:
-    """Number the floating-point values in their order (the two's-complement trick of Dawson, 2012)."""
-    if tensor.element_size() == 1:
-        tensor = tensor.to(torch.float16)
-    size = tensor.element_size()
-    bits = tensor.contiguous().view(_WHOLE[size]).to(torch.int64)
-    return torch.where(bits < 0, -(2 ** (8 * size - 1)) - bits, bits)
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements as whole numbers of their bits (Dawson, "Comparing floating point numbers", 2012, orders them so)."""
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    return tensor.contiguous().view(_WHOLE[tensor.element_size()]) if tensor.is_floating_point() else tensor

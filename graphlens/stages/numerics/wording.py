@@ -10,6 +10,8 @@ from graphlens.stages.numerics.rows import Difference, NodeRow
 if TYPE_CHECKING:
     from graphlens.stages.numerics.result import Numerics
 
+_LISTED = 4
+
 
 def verdict_text(result: Numerics) -> str:
     """Say where two programs part."""
@@ -32,12 +34,16 @@ def _headline(result: Numerics) -> str:
     first = result.first
     if first is None:
         number = len(result.rows)
+        if any(not row.error.equal for row in result.output_rows):
+            return f"all {number} values that both programs have are bit-equal, but what they leave behind is not"
         return f"bit-equal: all {number} values that both programs have" if number else "nothing was compared"
     place = place_text(first)
     if first.status == "failed":
         return f"{place} failed: {first.note}"
     if first.status == "departs":
         return f"they part at {place}: {_size(first.local or first.error)}"
+    if first.status == "random":
+        return f"they draw other random numbers, first at {place}: {_size(first.local or first.error)}"
     if first.status == "rounding":
         return f"they differ by rounding, first at {place}: {_size(first.local or first.error)}"
     return f"they differ, first at {place} ({first.note or first.status}): {_size(first.error)}"
@@ -51,7 +57,8 @@ def place_text(row: NodeRow) -> str:
     if row.graph:
         parts.append(f"in {row.graph}, iteration {row.iteration}")
     parts += [text for text in (row.module, row.source) if text]
-    through = ", ".join((*row.absorbed_a, *row.absorbed_b))
+    absorbed = (*row.absorbed_a, *row.absorbed_b)
+    through = ", ".join(absorbed[-_LISTED:]) + (f" and {len(absorbed) - _LISTED} more" if len(absorbed) > _LISTED else "")
     return f"{name} ({'; '.join(parts)})" + (f" with {through}" if through else "")
 
 
@@ -83,6 +90,7 @@ def _outputs(result: Numerics) -> str:
 def _tally(counts: Counter[str]) -> str:
     words = {
         "departs": "depart on their own",
+        "random": "draw other random numbers",
         "rounding": "round differently",
         "inherited": "only inherit",
         "unknown": "differ for an unknown reason",

@@ -31,7 +31,7 @@ def writes(node: fx.Node) -> bool:
         return False
     schema = schema_of(node.target)
     if schema is not None:
-        return bool(schema.is_mutable)
+        return bool(schema.is_mutable) or any(True for _ in _running(node, schema))
     if node.target in _IN_PLACE or node.kwargs.get("inplace") is True or node.kwargs.get("out") is not None:
         return True
     name = getattr(node.target, "__name__", "")
@@ -44,10 +44,24 @@ def written_arguments(node: fx.Node) -> Iterator[fx.Node]:
     if schema is None:
         yield from node.all_input_nodes
         return
-    given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | node.kwargs
+    given = _bound(node, schema)
     for argument in schema.arguments:
         if argument.alias_info is not None and argument.alias_info.is_write and argument.name in given:
             yield from _nodes_in(given[argument.name])
+    yield from _running(node, schema)
+
+
+def _bound(node: fx.Node, schema: Any) -> dict[str, Any]:
+    return dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | node.kwargs
+
+
+def _running(node: fx.Node, schema: Any) -> Iterator[fx.Node]:
+    """Statistics that a normalization updates in training without its schema saying so (``aten.batch_norm``, to torch 2.13)."""
+    given = _bound(node, schema)
+    if "functional" in schema.name or not {"training", "train", "use_input_stats"} & {name for name, value in given.items() if value is not False}:
+        return
+    for name in ("running_mean", "running_var"):
+        yield from _nodes_in(given.get(name))
 
 
 def written_leaves(module: Any) -> frozenset[str]:
