@@ -14,6 +14,7 @@ from graphlens.view.facets import dtype_words, leaf_facets
 from graphlens.view.facts import program_facts, program_tables, symbol_data
 from graphlens.view.flow import named_arguments
 from graphlens.view.privacy import Source, shorten
+from graphlens.view.progress import progress
 from graphlens.view.regions import Tree, region_tree
 from graphlens.view.scene import Scene, columns, program_scene
 from graphlens.view.wire import Interner
@@ -55,8 +56,11 @@ def _nodes(tree: Tree, tables: _Tables) -> payload.Nodes:
         value=[tables.value(node.value) for node in nodes],
         module=[text(node.module) for node in nodes],
         trace=[tables.trace(node.stack_trace) for node in nodes],
-        args=[_flat(text, [(name, argument_text(value)) for name, value in named_arguments(node)]) for node in nodes],
-        meta=[_flat(text, meta_texts(node)) for node in nodes],
+        args=[
+            _flat(text, [(name, argument_text(value)) for name, value in named_arguments(node)])
+            for node in progress(nodes, "arguments")
+        ],
+        meta=[_flat(text, meta_texts(node)) for node in progress(nodes, "metadata")],
     )
 
 

@@ -17,6 +17,7 @@ LABEL = SMALL - 1
 WIDEST = 170
 GAP = 5
 CELL = 48
+MARGIN = 3
 
 Area = tuple[float, float, float, float]
 """x, y, width, height."""
@@ -30,8 +31,13 @@ class Label(Struct, frozen=True):
     y: float
 
 
-def place_labels(walk: Walk, lines: Sequence[tuple[Link, Curve]], blocked: Sequence[Area]) -> list[Label | None]:
-    """Find a place for the name of each value, on one of the lines from its maker; none where all are crowded."""
+def place_labels(
+    walk: Walk, lines: Sequence[tuple[Link, Curve]], blocked: Sequence[Area], width: float
+) -> list[Label | None]:
+    """Find a place for the name of each value, on one of the lines from its maker; none where all are crowded.
+
+    No name reaches over the sides of its region, 0 and `width`.
+    """
     grid = _Grid()
     for area in blocked:
         grid.add(area)
@@ -48,7 +54,7 @@ def place_labels(walk: Walk, lines: Sequence[tuple[Link, Curve]], blocked: Seque
         if not text:
             continue
         found = ((k, label) for k in group[:4] for label in _candidates(lines[k][1], text))
-        free = next(((k, label) for k, label in found if grid.is_free(_area(label))), None)
+        free = next(((k, label) for k, label in found if _inside(label, width) and grid.is_free(_area(label))), None)
         if free is not None:
             labels[free[0]] = free[1]
             grid.add(_area(free[1]))
@@ -85,6 +91,10 @@ def _candidates(points: Curve, text: str) -> Iterator[Label]:
 
 def _area(label: Label) -> Area:
     return (label.x - 1, label.y - LABEL + 1, text_width(label.text, LABEL) + 2, LABEL + 1)
+
+
+def _inside(label: Label, width: float) -> bool:
+    return label.x >= MARGIN and label.x + text_width(label.text, LABEL) <= width - MARGIN
 
 
 class _Grid:

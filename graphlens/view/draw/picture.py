@@ -83,7 +83,7 @@ def _wires(walk: Walk, laid: SceneLayout, region: RegionLayout, x: float, y: flo
     blocked: list[Area] = [header, *((m.x, m.y, m.width, m.height) for m in region.members)]
     blocked += [(t.x - t.width / 2, HEADER + 3, t.width, 18) for t in region.port_tags]
     depth = walk.regions[region.region].depth
-    labels = place_labels(walk, region.curves, blocked)
+    labels = place_labels(walk, region.curves, blocked, region.width)
     found = []
     for (link, points), label in zip(region.curves, labels, strict=True):
         moved = [value + (y if k % 2 else x) for k, value in enumerate(points)]
