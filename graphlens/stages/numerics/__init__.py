@@ -1,4 +1,4 @@
-"""Two programs run side by side, value by value: where do they part, and which node is the first guilty one?"""
+"""Two programs run side by side, value by value: where they part, and which node is the first guilty one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def numerics(
     try:
         import torch  # noqa: F401
     except ImportError as error:
-        raise MissingDependencyError(f"running programs needs torch >= 2.9 ({error}); pip install 'graphlens[torch]'") from error
+        raise MissingDependencyError(
+            f"running programs needs torch >= 2.9 ({error}); pip install 'graphlens[torch]'"
+        ) from error
     from graphlens.stages.numerics.repro import write_repro
     from graphlens.stages.numerics.run import Inputs, run_both
     from graphlens.stages.numerics.subject import example_inputs, subject_of

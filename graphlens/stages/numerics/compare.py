@@ -89,9 +89,7 @@ def _judged(
     )
 
 
-def question_of(
-    pairing: Pairing, both: Both, unit: Unit, values: tuple[Any, Any], inputs_equal: bool
-) -> Question:
+def question_of(pairing: Pairing, both: Both, unit: Unit, values: tuple[Any, Any], inputs_equal: bool) -> Question:
     """Gather what is needed to find out where a difference comes from."""
     inputs_a, inputs_b = inputs_of(both, unit)
     state = next((both.states[name] for name in unit.nodes_a if name in both.states), None)
@@ -107,6 +105,7 @@ def question_of(
         run_a=lambda job: pairing.a.call(job, state),
         run_b=lambda job: pairing.b.call(job, state),
         memory=tensor_bytes(list(both.a.values.values()), list(both.b.values.values())),
+        given=pairing.b.live(both.b, unit.b).op in ("placeholder", "get_attr") and len(unit.nodes_a) == 1,
     )
 
 

@@ -127,10 +127,17 @@ class Runner:
         return with_forward(module, forward)
 
 
-def with_forward(module: fx.GraphModule, forward: Callable[..., Any]) -> Any:
-    """A twin of a GraphModule that shares everything with it but calls `forward`; the module itself is left alone."""
-    twin = object.__new__(type(module))
-    twin.__dict__.update(module.__dict__)
+def with_forward(module: fx.GraphModule, forward: Callable[..., Any]) -> fx.GraphModule:
+    """A stand-in for a GraphModule: as many inputs, its attributes and metadata, but all it does is call `forward`.
+
+    Ops may call it, or take its graph and interpret that (activation checkpointing does); the module itself is left alone.
+    """
+    graph = fx.Graph()
+    inputs = [graph.placeholder(node.name) for node in module.graph.nodes if node.op == "placeholder"]
+    graph.output(graph.call_function(forward, tuple(inputs)))
+    twin = fx.GraphModule(torch.nn.Module(), graph)
+    twin.__dict__.update({key: value for key, value in module.__dict__.items() if key not in twin.__dict__})
+    twin.meta = module.meta
     twin.__dict__["forward"] = forward
     return twin
 
@@ -150,7 +157,7 @@ def execute(node: fx.Node, module: Any, args: tuple[Any, ...], kwargs: dict[str,
         return attribute(module, node.target)(*args, **kwargs)
     if node.target is operator.getitem:
         return args[0][args[1]]
-    return node.target(*args, **kwargs)  # type: ignore[operator]
+    return node.target(*args, **kwargs)
 
 
 def replaced(container: Any, where: Where, new: Any) -> Any:
@@ -162,5 +169,3 @@ def replaced(container: Any, where: Where, new: Any) -> Any:
         return {key: replaced(item, rest, new) if str(key) == step else item for key, item in container.items()}
     items = [replaced(item, rest, new) if i == step else item for i, item in enumerate(container)]
     return tuple(items) if isinstance(container, tuple) else items
-
-

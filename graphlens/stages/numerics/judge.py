@@ -33,7 +33,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """Two values of a unit, and the means to find out where their difference comes from.
 
     `run_a(job)`, `run_b(job)` run a job where that side stands, with the random numbers that `a` had there.
-    `inputs_equal` says whether everything that `b` used was bit-equal to what `a` used.
+    `inputs_equal` says whether everything that `b` used was bit-equal to what `a` used; `given`, that the value is an
+    input or a weight, which nothing has computed.
     """
 
     unit: Unit
@@ -47,6 +48,7 @@ class Question(Struct, frozen=True, kw_only=True):
     run_a: Callable[[Callable[[], Any]], Any]
     run_b: Callable[[Callable[[], Any]], Any]
     memory: int
+    given: bool = False
 
 
 def judge(question: Question, error: Difference) -> Evidence:
@@ -56,6 +58,8 @@ def judge(question: Question, error: Difference) -> Evidence:
     still differs is its own. It is rounding if, measured against a run of `a` in double precision, `b` is not much
     worse than `a` (the criterion of `torch._dynamo.utils.same`, held for the greatest error as well as for the mean).
     """
+    if question.given:
+        return Evidence(status="departs", local=error)
     if not error.comparable:
         return Evidence(status="incomparable", note="this kind of value has no errors to measure")
     local, value, note = error, question.value_b, ""

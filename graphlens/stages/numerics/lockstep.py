@@ -189,7 +189,9 @@ def _parted(a: Frame | None, b: Frame | None) -> str:
             return f"a runs {a.role} and b runs {b.role}"
         return f"{a.role} has no counterpart in b that it could be compared with"
     here, there, frame = ("a", "b", a) if a is not None else ("b", "a", b)
-    return "" if frame is None else f"{here} runs {frame.role} for the {_ordinal(frame.call + 1)} time, {there} does not"
+    return (
+        "" if frame is None else f"{here} runs {frame.role} for the {_ordinal(frame.call + 1)} time, {there} does not"
+    )
 
 
 def _ordinal(number: int) -> str:

@@ -50,16 +50,18 @@ def _measured(leaves: list[Leaf], notes: list[str], comparable: bool) -> Differe
 
 def _refused(error: BaseException) -> Difference:
     text = str(error).splitlines()
-    return Difference(equal=False, comparable=False, note=f"cannot be compared: {text[0] if text else type(error).__name__}")
+    return Difference(
+        equal=False, comparable=False, note=f"cannot be compared: {text[0] if text else type(error).__name__}"
+    )
 
 
 def _alike(a: Any, b: Any) -> bool:
     """Whether two pytree specs are the same but for tuples that are lists, which FX graphs mix freely."""
-    return a == b or str(a).replace("list", "tuple") == str(b).replace("list", "tuple")
+    return bool(a == b) or str(a).replace("list", "tuple") == str(b).replace("list", "tuple")
 
 
 def _floating(tensor: torch.Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
+    return bool(tensor.is_floating_point() or tensor.is_complex())
 
 
 def _leaf(a: Any, b: Any, path: str, leaves: list[Leaf]) -> str | None:

@@ -36,7 +36,11 @@ def results_of(
     """
     found: dict[str, Any] = {}
     leaves = pytree.tree_leaves(output)
-    kinds = [(spec.kind.name, spec.target) for spec in subject.source.graph_signature.output_specs] if subject.exported else []
+    kinds = (
+        [(spec.kind.name, spec.target) for spec in subject.source.graph_signature.output_specs]
+        if subject.exported
+        else []
+    )
     count = 0
     for i, leaf in enumerate(leaves):
         kind, target = kinds[i] if i < len(kinds) else ("USER_OUTPUT", None)

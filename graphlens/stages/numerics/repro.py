@@ -23,7 +23,7 @@ from graphlens.stages.numerics.subject import Subject
 from graphlens.stages.numerics.units import Unit
 from graphlens.stages.numerics.wording import place_text
 
-_MAIN = '''
+_MAIN = """
 data = torch.load(Path(__file__).with_suffix(".pt"))
 
 
@@ -51,7 +51,7 @@ def compare(x, y):
 if __name__ == "__main__":
     for i, (x, y) in enumerate(zip(run(A(), data["a"]), run(B(), data["b"]))):
         print(f"output {i}: {compare(x, y)}")
-'''
+"""
 
 
 def write_repro(
@@ -69,14 +69,17 @@ def write_repro(
     texts: list[str] = []
     data: dict[str, Any] = {}
 
-    def take(pairing: Pairing, both: Both, unit: Unit) -> None:
+    def take(_pairing: Pairing, both: Both, unit: Unit) -> None:
         inputs_a, inputs_b = inputs_of(both, unit)
         own = {name: both.b.values.get(name) for name in unit.inputs_b} if inputs_b is None else inputs_b
         state = next((both.states[name] for name in unit.nodes_a if name in both.states), None)
         left = unit_module(both.a.module, unit.nodes_a, list(inputs_a))
         right = unit_module(both.b.module, unit.nodes_b, list(own))
         data.update(
-            a=_values(inputs_a), b=_values(own), rng=None if state is None else state[0], constants=_constants(left, right)
+            a=_values(inputs_a),
+            b=_values(own),
+            rng=None if state is None else state[0],
+            constants=_constants(left, right),
         )
         texts.append(_script(left, right, row))
 

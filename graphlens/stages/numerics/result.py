@@ -51,7 +51,8 @@ class Numerics(Displayable):
     def ok(self) -> bool:
         """Both ran to their end, every pair and every output is bit-equal."""
         done = not self.interrupted and self.failure is None
-        return done and all(row.error.equal for row in (*self.rows, *self.output_rows))
+        pairs = [*(row.error for row in self.rows), *(row.error for row in self.output_rows)]
+        return done and all(error.equal for error in pairs)
 
     @property
     def first(self) -> NodeRow | None:
@@ -137,10 +138,14 @@ class Numerics(Displayable):
             if name in (row.node_a, row.node_b) and path in ("", row.graph) and iteration in (None, row.iteration)
         ]
         if not found:
-            raise StageError(f"no value of a node {node!r} was compared" + (f" in iteration {iteration}" if iteration else ""))
+            raise StageError(
+                f"no value of a node {node!r} was compared" + (f" in iteration {iteration}" if iteration else "")
+            )
         return next((row for row in found if not row.error.equal), found[0])
 
-    def repro(self, node: str | NodeRow | None = None, path: str | Path = "repro.py", iteration: str | None = None) -> Path:
+    def repro(
+        self, node: str | NodeRow | None = None, path: str | Path = "repro.py", iteration: str | None = None
+    ) -> Path:
         """Write a standalone script that shows one node's difference, with its inputs in a ``.pt`` file beside it.
 
         Parameters

@@ -76,10 +76,9 @@ def _import(name: str, obj: Any) -> str:
     from torch.fx import graph_module
     from torch.package import sys_importer
 
-    module = getattr(obj, "__module__", "")
+    if getattr(obj, "__module__", "") == "__main__":
+        return _definition(name, obj)
     try:
-        if module == "__main__":
-            raise LookupError(name)
         return str(graph_module._format_import_statement(name, obj, sys_importer)).strip()  # noqa: SLF001
     except Exception:  # noqa: BLE001 - functions of a notebook, or defined in a function, can be imported from nowhere
         return _definition(name, obj)

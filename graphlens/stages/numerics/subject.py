@@ -16,7 +16,6 @@ from graphlens.program.program import Program
 from graphlens.stages.numerics.writes import written_leaves
 from graphlens.stages.tree import clone_inputs, is_hollow, realize
 
-
 _SMALL = 1 << 18
 """Elements of a buffer up to which it is copied in any case: kernels have written where no schema says so."""
 
@@ -88,13 +87,20 @@ def placeholder_values(subject: Subject, args: tuple[Any, ...], kwargs: Mapping[
     except (ValueError, TypeError, KeyError, RuntimeError, AssertionError) as error:
         raise StageError(f"the inputs do not fit {side}: {_first_line(error)}") from error
     if len(flat) != len(nodes):
-        raise StageError(f"the inputs do not fit {side}: it has {len(nodes)} placeholders, and {len(flat)} values are given")
+        raise StageError(
+            f"the inputs do not fit {side}: it has {len(nodes)} placeholders, and {len(flat)} values are given"
+        )
     written = written_leaves(subject.module)
     values = {}
     for node, (value, own) in zip(nodes, flat, strict=True):
         if is_hollow(value):
             raise StageError(f"{side} has no elements for {node.name}: its weights are fake or on the meta device")
-        small = own and isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter) and value.numel() <= _SMALL
+        small = (
+            own
+            and isinstance(value, torch.Tensor)
+            and not isinstance(value, torch.nn.Parameter)
+            and value.numel() <= _SMALL
+        )
         values[node.name] = settled(value, copy=own and (small or node.name in written))
     return values
 
@@ -151,6 +157,7 @@ def _flat_call(program: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
 
     in_spec = program.call_spec.in_spec
     ordered = reorder_kwargs(dict(kwargs), in_spec) if in_spec is not None and kwargs else dict(kwargs)
+    flat: list[Any]
     flat, spec = pytree.tree_flatten((args, ordered))
     if in_spec is not None and spec.num_leaves != in_spec.num_leaves:
         raise ValueError(f"the program was exported for {in_spec.num_leaves} inputs, and {spec.num_leaves} are given")

@@ -28,7 +28,7 @@ def bit_equal(a: torch.Tensor, b: torch.Tensor) -> bool:
     if a.is_floating_point():
         whole = _WHOLE[a.element_size()]
         a, b = a.view(whole), b.view(whole)
-    return torch.equal(a, b)
+    return bool(torch.equal(a, b))
 
 
 def pieces(a: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[tuple[int, ...], torch.Tensor, torch.Tensor]]:

@@ -103,9 +103,9 @@ def _gaps(a: Graph, b: Graph, found: dict[str, tuple[str, str]]) -> dict[str, tu
     for node in a.nodes:
         if node.name in found:
             for x, y in zip(node.inputs, b[found[node.name][0]].inputs, strict=False):
-                if x not in found and y not in mate_b and _lone(a, x, found) and _lone(b, y, mate_b):
-                    if _alike(a[x].value, b[y].value):
-                        added.setdefault(x, (y, "replaced"))
+                new = x not in found and y not in mate_b
+                if new and _lone(a, x, found) and _lone(b, y, mate_b) and _alike(a[x].value, b[y].value):
+                    added.setdefault(x, (y, "replaced"))
     taken: set[str] = set()
     for x, (y, match) in added.items():
         if y not in taken:

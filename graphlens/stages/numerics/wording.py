@@ -20,8 +20,9 @@ def verdict_text(result: Numerics) -> str:
     if result.first is not None and result.first.status != "failed":
         lines.append(_tally(counts))
     covered = result.coverage
-    if covered["compared"] < covered["calls"]:
-        lines.append(f"{covered['calls'] - covered['compared']} of {covered['calls']} calls of a have no counterpart to compare with")
+    alone = covered["calls"] - covered["compared"]
+    if alone and result.failure is None and not result.interrupted:
+        lines.append(f"{alone} of {covered['calls']} calls of a have no counterpart to compare with")
     unstable = sum(row.deterministic is False for row in result.rows)
     if unstable:
         lines.append(f"{unstable} of the nodes that depart do not give the same twice")
@@ -51,14 +52,16 @@ def _headline(result: Numerics) -> str:
 
 def place_text(row: NodeRow) -> str:
     """Name a row: its nodes, targets, module and the user's line."""
-    name = row.node_a if row.node_a == row.node_b or not row.node_b else f"{row.node_a or '?'} / {row.node_b}"
-    target = row.target_a if row.target_a == row.target_b or not row.target_b else f"{row.target_a or '?'} / {row.target_b}"
+    name = " / ".join(dict.fromkeys(text for text in (row.node_a, row.node_b) if text))
+    target = " / ".join(dict.fromkeys(text for text in (row.target_a, row.target_b) if text))
     parts = [target]
     if row.graph:
         parts.append(f"in {row.graph}, iteration {row.iteration}")
     parts += [text for text in (row.module, row.source) if text]
     absorbed = (*row.absorbed_a, *row.absorbed_b)
-    through = ", ".join(absorbed[-_LISTED:]) + (f" and {len(absorbed) - _LISTED} more" if len(absorbed) > _LISTED else "")
+    through = ", ".join(absorbed[-_LISTED:]) + (
+        f" and {len(absorbed) - _LISTED} more" if len(absorbed) > _LISTED else ""
+    )
     return f"{name} ({'; '.join(parts)})" + (f" with {through}" if through else "")
 
 
@@ -72,7 +75,9 @@ def _size(error: Difference) -> str:
         parts.append(f"relative {error.rms_rel:.3g}")
     if error.max_ulp:
         parts.append(f"{error.max_ulp} ulp")
-    parts += [f"{number} {what} on one side only" for number, what in ((error.nan, "NaN"), (error.inf, "inf")) if number]
+    parts += [
+        f"{number} {what} on one side only" for number, what in ((error.nan, "NaN"), (error.inf, "inf")) if number
+    ]
     return ", ".join([f"{error.differ} of {error.numel} elements differ", *parts])
 
 

@@ -17,7 +17,17 @@ _IN_PLACE = {
     operator.ifloordiv, operator.imod, operator.ipow, operator.iand, operator.ior, operator.ixor, operator.ilshift,
     operator.irshift, operator.iconcat,
 }  # fmt: skip
-_MAYBE_VIEWS = ("reshape", "contiguous", "to", "flatten", "dropout", "type_as", "conj_physical", "resolve_conj", "resolve_neg")
+_MAYBE_VIEWS = (
+    "reshape",
+    "contiguous",
+    "to",
+    "flatten",
+    "dropout",
+    "type_as",
+    "conj_physical",
+    "resolve_conj",
+    "resolve_neg",
+)
 
 
 def writes(node: fx.Node) -> bool:
@@ -52,13 +62,15 @@ def written_arguments(node: fx.Node) -> Iterator[fx.Node]:
 
 
 def _bound(node: fx.Node, schema: Any) -> dict[str, Any]:
-    return dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | node.kwargs
+    return {**dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)), **node.kwargs}
 
 
 def _running(node: fx.Node, schema: Any) -> Iterator[fx.Node]:
     """Statistics that a normalization updates in training without its schema saying so (``aten.batch_norm``, to torch 2.13)."""
     given = _bound(node, schema)
-    if "functional" in schema.name or not {"training", "train", "use_input_stats"} & {name for name, value in given.items() if value is not False}:
+    if "functional" in schema.name or not {"training", "train", "use_input_stats"} & {
+        name for name, value in given.items() if value is not False
+    }:
         return
     for name in ("running_mean", "running_var"):
         yield from _nodes_in(given.get(name))
@@ -85,7 +97,7 @@ def _may_alias(node: fx.Node) -> bool:
     if schema is None:
         return node.op != "output"
     name = schema.name.rpartition("::")[2]
-    return name in _MAYBE_VIEWS or any(result.alias_info is not None for result in schema.returns)
+    return bool(name in _MAYBE_VIEWS or any(result.alias_info is not None for result in schema.returns))
 
 
 def draws(node: fx.Node) -> bool:
@@ -99,6 +111,11 @@ def draws(node: fx.Node) -> bool:
     return node.op != "call_function" or not module.startswith(("_operator", "math", "builtins"))
 
 
+def is_higher_order(target: Any) -> bool:
+    """Whether a target is a higher-order op (`torch._ops.HigherOrderOperator`, torch 2.0 to 2.13)."""
+    return isinstance(target, torch._ops.HigherOrderOperator)  # noqa: SLF001
+
+
 def module_draws(module: Any) -> bool:
     """Whether any node of a graph, or of the graphs nested in it, may draw random numbers."""
     seen: set[int] = set()
@@ -108,7 +125,7 @@ def module_draws(module: Any) -> bool:
         if id(top.graph) in seen:
             continue
         seen.add(id(top.graph))
-        if any(draws(node) for node in top.graph.nodes if not isinstance(node.target, torch._ops.HigherOrderOperator)):
+        if any(draws(node) for node in top.graph.nodes if not is_higher_order(node.target)):
             return True
         children = [body_of(child) for _, child in top.named_modules()] if isinstance(top, torch.nn.Module) else []
         stack += [body.owner for body in children if body is not None and body.owner is not None]
