@@ -47,12 +47,12 @@ def content_of(walk: Walk, entity: Entity, tags: Sequence[Tag]) -> Content:
     own = [Line("text", region_line(walk, -1 - entity))] if region else _box_lines(walk, entity)
     lines = _clip([*own, *(Line("tag", maker_name(walk, tag)) for tag in tags)])
     indent = CHEVRON if region else 0
-    shown = fit_text(title, TITLE, WIDEST - indent, bold=True)
+    shown = fit_text(title, TITLE, WIDEST, bold=True)
     cut = [Line(line.kind, fit_text(line.text, SMALL, WIDEST)) for line in lines]
     widths = [text_width(line.text, SMALL) + (12 if line.kind == "tag" else 0) for line in cut]
-    width = max(44, text_width(shown, TITLE, bold=True) + indent, *widths)
-    height = TOP * 2 + TITLE_LINE + len(cut) * LINE - (1 if cut else 3)
-    return Content(shown, tuple(cut), math.ceil(width) + LEFT + RIGHT, height)
+    width = max(36, text_width(shown, TITLE, bold=True), *widths)
+    height = TOP * 2 + TITLE_LINE + len(cut) * LINE - (1 if cut else 5)
+    return Content(shown, tuple(cut), math.ceil(width) + LEFT + indent + RIGHT, height)
 
 
 def region_line(walk: Walk, number: int) -> str:

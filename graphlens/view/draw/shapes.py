@@ -48,7 +48,7 @@ def shape_svg(walk: Walk, shape: Placed, status: str, count: int) -> str:
     if region and region.kind == "repeat":
         parts += [f'<rect class="card" x="{step}" y="{step}" {size}/>' for step in (8, 4)]
     parts.append(f'<rect class="card{" closed" if region else ""}{_status(status)}" {size}/>')
-    left: float = LEFT
+    left = LEFT
     if region:
         parts.append(f'<path class="chevron" d="M{LEFT - 3} {TOP + 4}l5 4.5l-5 4.5"/>')
         left += CHEVRON
@@ -56,14 +56,15 @@ def shape_svg(walk: Walk, shape: Placed, status: str, count: int) -> str:
         kind = category_of(box.role, box.label)
         parts.append(f'<rect class="c-{kind}" x="5" y="8" width="3" height="{n(shape.height - 16)}" rx="1.5"/>')
     if pill and not content.lines:
-        left = (shape.width - text_width(content.title, TITLE, bold=True)) / 2
-    parts.append(_text("title", left, TOP + 13, content.title))
+        parts.append(_text("title middle", shape.width / 2, TOP + 12, content.title))
+    else:
+        parts.append(_text("title", left, TOP + (13 if content.lines else 11), content.title))
     for i, line in enumerate(content.lines):
         y = TOP + TITLE_LINE + 12 + i * LINE
         if line.kind == "tag":
-            parts.append(f'<path class="arrow" d="M{LEFT + 4} {y}v-8m-3 3l3 -3l3 3"/>')
+            parts.append(f'<path class="arrow" d="M{left + 4} {y}v-8m-3 3l3 -3l3 3"/>')
         kinds = "line" if line.kind == "text" else f"line {line.kind}"
-        parts.append(_text(kinds, LEFT + (12 if line.kind == "tag" else 0), y, line.text))
+        parts.append(_text(kinds, left + (12 if line.kind == "tag" else 0), y, line.text))
     parts.append(_badge(status, count, shape.width))
     return _group(shape.x, shape.y, "".join(parts))
 

@@ -53,6 +53,7 @@ _COLOURS = (
 _FIXED = (
     ("text", f"font-family:{FONT};font-size:11px;white-space:pre"),
     (".title", "font-size:13px;font-weight:700"),
+    (".middle", "text-anchor:middle"),
     (".wire", "fill:none;stroke-width:1.3"),
     (".s-changed", "stroke-width:1.6"),
     (".s-inherited", "stroke-width:1.2"),
