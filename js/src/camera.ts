@@ -23,9 +23,11 @@ export function zoomed(view: View, factor: number, x: number, y: number): View {
   return { k, x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio };
 }
 
-/** Show all of a picture. */
+/** Show all of a picture; of one that is too long to be seen as a whole, the beginning. */
 export function fitted(picture: Rect, width: number, height: number, most = 1.15): View {
-  const k = clampScale(Math.min(most, (width - 24) / picture.width, (height - 24) / picture.height) || 1);
+  const whole = Math.min(most, (width - 24) / picture.width, (height - 24) / picture.height) || 1;
+  const k = clampScale(Math.max(whole, 30 / picture.width));
+  if (picture.height * k > height) return { k, x: (width - picture.width * k) / 2 - picture.x * k, y: 12 };
   return {
     k,
     x: (width - picture.width * k) / 2 - picture.x * k,

@@ -38,6 +38,7 @@ const KINDS: Readonly<Record<Region["kind"], string>> = {
   module: "module call",
   call: "higher-order op",
   repeat: "repeated modules",
+  part: "part of a large graph",
 };
 
 function chips(doc: Doc, region: Region): HTMLElement {
@@ -55,7 +56,7 @@ function equalRegions(doc: Doc, region: Region, events: Events): HTMLElement | n
   const alike = regions.filter(
     (other) => other.hash === region.hash && other.id !== region.id && other.kind === region.kind,
   );
-  if (!alike.length || region.kind === "repeat") return null;
+  if (!alike.length || region.kind === "repeat" || region.kind === "part") return null;
   const items = alike.slice(0, 12).map((other) => {
     const link = h("button", { type: "button", class: "gl-link" }, other.path || other.label);
     link.addEventListener("click", () => events.onRegion(other.id));
@@ -98,7 +99,10 @@ function operators(doc: Doc, id: number): HTMLElement | null {
 function programDetails(doc: Doc): (HTMLElement | null)[] {
   const facts = doc.programs.map(({ side, program }) => {
     const lines = program.facts.map(([name, text]) => ({ name, texts: [text] }));
-    return section(side ? `${side.toUpperCase()}: ${program.name}` : "Program", factTable(lines, folding));
+    return section(
+      side ? `${side.toUpperCase()}: ${program.name}` : "Program",
+      factTable(lines, (text) => folding(text, 100)),
+    );
   });
   return [
     h(

@@ -65,9 +65,9 @@ export function linked(text: string, boxes: ReadonlyMap<string, number>, goto: G
 }
 
 /** Long text folds away behind its beginning. */
-export function folding(text: string): HTMLElement {
+export function folding(text: string, longest = 320): HTMLElement {
   const lines = text.split("\n");
-  if (text.length < 320 && lines.length < 8) return h("span", { class: "gl-code" }, text);
-  const summary = h("summary", {}, `${text.slice(0, 80).split("\n")[0]}…`);
+  if (text.length < longest && lines.length < 8) return h("span", { class: "gl-code" }, text);
+  const summary = h("summary", {}, `${text.slice(0, 60).split("\n")[0]}…`);
   return h("details", { class: "gl-fold" }, summary, h("span", { class: "gl-code" }, text));
 }

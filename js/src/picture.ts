@@ -18,6 +18,8 @@ export interface Rect {
 export interface Frame extends Rect {
   readonly region: number;
   readonly depth: number;
+  /** Names of ports, in the frame's coordinates. */
+  readonly portNames: RegionLayout["portNames"];
 }
 
 /** A box, or a closed region as a box. */
@@ -65,7 +67,8 @@ export async function pictureOf(doc: Doc, layout: SceneLayout): Promise<Picture>
     const region = layout.regions.get(id);
     if (!region) continue;
     const rect = { x, y, width: region.width, height: region.height };
-    const frame = id > 0 ? { region: id, depth: doc.scene.regions[id].depth, ...rect } : null;
+    const frame =
+      id > 0 ? { region: id, depth: doc.scene.regions[id].depth, portNames: region.portNames, ...rect } : null;
     if (frame) places.set(regionEntity(id), frame);
     const shapes: Shape[] = [];
     for (const member of region.members) {

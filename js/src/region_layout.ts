@@ -46,6 +46,8 @@ export interface RegionLayout {
   readonly members: readonly Placed[];
   readonly curves: readonly Curve[];
   readonly portTags: readonly PortTag[];
+  /** Operands of a call that stay outside of its nested graphs, named where they arrive. */
+  readonly portNames: readonly { readonly text: string; readonly x: number }[];
 }
 
 /** One region on its way from graph to layout. */
@@ -144,7 +146,23 @@ export class RegionJob {
       const start = this.anchor("outs", link.tail, places, ins, tagged.has(link.tail.port) ? HEADER + 21 : HEADER);
       return [{ link, points: snap(moved, start, this.anchor("ins", link.head, places, outs, height)) }];
     });
-    return { region, width, height, ins, outs, members: placed, curves, portTags };
+    const portNames = this.outerOperands().map(([port, text]) => ({ text, x: ins.get(port) ?? 0 }));
+    return { region, width, height, ins, outs, members: placed, curves, portTags, portNames };
+  }
+
+  /** Ports of a call that lead to no nested graph, such as the predicate of a `cond`, by the schema's name. */
+  private outerOperands(): [number, string][] {
+    const { kind, owner } = this.doc.scene.regions[this.graph.region];
+    if (kind !== "call") return [];
+    const led = new Set(this.thinned.links.filter(({ tail }) => tail.at === BORDER).map(({ tail }) => tail.port));
+    const { flow } = this.doc.scene;
+    return this.ins
+      .filter((port) => !led.has(port))
+      .flatMap((port): [number, string][] => {
+        const use = flow.into[owner].find((i) => i < flow.ties && flow.src[i] === port);
+        const slot = use === undefined ? "" : flow.slot[use];
+        return slot && !/^arg\d/.test(slot) ? [[port, slot]] : [];
+      });
   }
 
   /** Where exactly an end of a link at a port is; null where the engine's own clipping is right. */

@@ -1,6 +1,7 @@
-// Long runs of equal sibling modules, shown as one foldable region "×126".
+// Regions that a program does not have but a reader needs: long runs of equal sibling modules as one ("×126"), and parts
+// of a graph with thousands of boxes.
 
-import type { Region } from "./scene";
+import type { Box, Region } from "./scene";
 
 /** Shorter runs are easier to read unfolded. */
 const SHORTEST = 12;
@@ -58,4 +59,43 @@ export function rangeLabel(first: string, last: string): string {
   return dot >= 0 && last.startsWith(first.slice(0, dot + 1))
     ? `${first} – ${last.slice(dot + 1)}`
     : `${first} – ${last}`;
+}
+
+/** A region with more boxes than this is shown in parts. */
+const CROWDED = 400;
+
+/** Cut what is crowded into parts, in the program's order, in place. Inputs and outputs stay where they are. */
+export function foldCrowds(regions: Region[], boxes: readonly Box[]): void {
+  for (const parent of regions.slice()) {
+    const inner = parent.boxes.filter((id) => boxes[id].role === "op").sort((a, b) => a - b);
+    if (inner.length <= CROWDED) continue;
+    const size = Math.max(60, Math.ceil(inner.length / 80));
+    const outer = parent.boxes.filter((id) => boxes[id].role !== "op");
+    for (let i = 0; i < inner.length; i += size) addPart(regions, parent, inner.slice(i, i + size), boxes);
+    parent.boxes.splice(0, parent.boxes.length, ...outer);
+  }
+}
+
+function addPart(regions: Region[], parent: Region, inside: number[], boxes: readonly Box[]): void {
+  const name = (id: number) => boxes[id].key.slice(boxes[id].key.lastIndexOf("/") + 1);
+  const [first, last] = [inside[0], inside[inside.length - 1]];
+  const part: Region = {
+    id: regions.length,
+    key: `${parent.key}[${first}:${last + 1}]`,
+    kind: "part",
+    parent: parent.id,
+    depth: 0,
+    label: `${name(first)} … ${name(last)}`,
+    type: "",
+    path: parent.path,
+    owner: -1,
+    hash: "",
+    size: inside.length,
+    first,
+    children: [],
+    boxes: inside,
+  };
+  regions.push(part);
+  parent.children.push(part.id);
+  for (const id of inside) boxes[id].region = part.id;
 }

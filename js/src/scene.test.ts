@@ -64,3 +64,22 @@ describe("repeats", () => {
     expect(layers(8).regions[0].children.length).toBe(8);
   });
 });
+
+describe("parts", () => {
+  it("cut a graph of thousands of boxes, and leave a smaller one alone", () => {
+    const flat = (count: number) =>
+      docOf([
+        { key: "x", role: "input" },
+        ...Array.from({ length: count }, (_, i) => ({ key: `n${i}`, uses: [i] })),
+        { key: "output", role: "output", uses: [count] },
+      ]).scene;
+    expect(flat(300).regions.length).toBe(1);
+    const { regions, boxes } = flat(6000);
+    const parts = regions.filter((region) => region.kind === "part");
+    expect(parts.reduce((sum, part) => sum + part.boxes.length, 0)).toBe(6000);
+    expect(Math.max(...parts.map((part) => part.boxes.length))).toBeLessThan(100);
+    expect(parts[0].label).toBe("n0 … n74");
+    expect(regions[0].boxes.map((id) => boxes[id].key)).toEqual(["x", "output"]);
+    expect(boxes[1].region).toBe(parts[0].id);
+  });
+});

@@ -1,14 +1,14 @@
 // A scene as the front end walks it: a tree of regions with their members, and the flow of values between boxes.
 
 import type { Scene as SceneData } from "./payload";
-import { foldRuns } from "./repeats";
+import { foldCrowds, foldRuns } from "./repeats";
 
 export type Role = SceneData["boxes"]["role"][number];
 
 export interface Region {
   readonly id: number;
   readonly key: string;
-  readonly kind: "graph" | "module" | "call" | "repeat";
+  readonly kind: "graph" | "module" | "call" | "repeat" | "part";
   parent: number;
   depth: number;
   readonly label: string;
@@ -72,6 +72,7 @@ export function readScene(data: SceneData, strings: readonly string[]): Scene {
   }
   dissolveWrappers(regions, boxes);
   foldRuns(regions);
+  foldCrowds(regions, boxes);
   for (const region of regions) region.depth = depthOf(regions, region);
   setFirst(regions, boxes);
   return {

@@ -108,6 +108,10 @@ export function drawFrame({ doc, counts, prefix }: Drawing, frame: Frame): SVGGE
     s("text", { class: "gl-title", x: 27, y: 19.5 }, title),
     room > 40 && s("text", { class: "gl-line", x: used + 6, y: 19.5 }, fitText(note, SMALL, room)),
   );
+  for (const { text, x } of frame.portNames) {
+    if (x - textWidth(text, SMALL) / 2 < used + 8) continue;
+    group.append(s("text", { class: "gl-line gl-port", x: round(x), y: 19.5, "text-anchor": "middle" }, text));
+  }
   const badge = region.kind === "call" ? statusBadge(status, width) : countBadge(counts, region.id, width);
   if (badge) group.append(badge);
   return group;
