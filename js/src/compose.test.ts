@@ -78,19 +78,14 @@ describe("a picture", () => {
     });
   });
 
-  it("does not give a crowd of links to the engine", async () => {
+  it("does not give a crowd to the engine", async () => {
     const engine = realEngine();
-    const boxes = Array.from({ length: 300 }, (_, i) => {
-      const uses = Array.from({ length: Math.min(i, 6) }, (_unused, k) => i - k - 1);
-      return { key: `n${i}`, uses };
-    });
-    const picture = await draw(docOf(boxes), new Set([0]), engine);
+    const inputs = Array.from({ length: 800 }, (_, i) => ({ key: `x${i}`, role: "input" as const }));
+    const picture = await draw(docOf([...inputs, { key: "cat", uses: inputs.map((_, i) => i) }]), new Set([0]), engine);
     expect(engine.dots).toEqual([]);
     const { shapes } = picture.cells[0];
-    expect(shapes.length).toBe(300);
-    shapes.forEach((shape, i) => {
-      for (const other of shapes.slice(i + 1)) expect(apart(shape, other)).toBe(true);
-    });
+    expect(shapes.length).toBe(801);
+    for (let i = 1; i < shapes.length; i++) expect(apart(shapes[i - 1], shapes[i])).toBe(true);
   });
 });
 
