@@ -66,9 +66,17 @@ def plan_runtimes(wanted: RuntimeLike | Sequence[RuntimeLike], stages: Sequence[
     """
     if isinstance(wanted, str | Runtime):
         wanted = (wanted,)
-    names = [stage.name for stage in stages]
     captured = next((stage.name for stage in stages if stage.capture), "export")
-    return tuple(_runtime(item, names, captured) for item in wanted)
+    return tuple(_exactness(_runtime(item, [stage.name for stage in stages], captured), stages) for item in wanted)
+
+
+def _exactness(runtime: Runtime, stages: Sequence[Stage]) -> Runtime:
+    """A runtime is as exact as the least exact of the stages before it."""
+    by_name, need = {stage.name: stage for stage in stages}, runtime.needs
+    while runtime.exact and need in by_name:
+        runtime = msgspec.structs.replace(runtime, exact=by_name[need].exact)
+        need = by_name[need].needs
+    return runtime
 
 
 def _expand(entry: Any) -> Sequence[Any]:

@@ -14,7 +14,11 @@ from graphlens.stages.hints import hint_for
 
 _LIMIT = 300
 _OURS = str(Path(__file__).parent.parent)
-_EXECUTING = re.compile(r"While executing %(?P<node>[\w.]+) : .*?= (?P<op>\w+)\[target=(?P<target>[^\]]+)\]")
+_EXECUTING = re.compile(
+    r"(?:While executing|Failed serializing node \S+ in graph:) %(?P<node>[\w.]+) : .*?= \w+\[target=(?P<target>[^\]]+)\]"
+)
+_WRAPPERS = ("Failed serializing node",)
+"""Beginnings of messages that only repeat what their cause says."""
 _TRACE_HEADS = ("Original traceback:", "from user code:", "The following call raised this error:", "Stack trace:")
 _OWN_HINT = re.compile(
     r"^\s*(?:Hint|To fix the error|Developer debug context|Suggested fixes?)\s*:\s*(?P<hint>\S.*)$", re.MULTILINE
@@ -44,9 +48,9 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 def failure_of(error: BaseException) -> Failure:
     """Describe an exception that torch or the user's code raised."""
+    executing = next((found for text in _texts(error) if (found := _EXECUTING.search(text))), None)
     error = _telling(error)
     text = _plain(str(error))
-    executing = _EXECUTING.search(text)
     own = _OWN_HINT.search(text)
     cause = _first_line(text) or "no message"
     return Failure(
@@ -62,11 +66,24 @@ def failure_of(error: BaseException) -> Failure:
 
 def _telling(error: BaseException) -> BaseException:
     """Step down to the cause of a wrapper that says nothing itself."""
-    seen: set[int] = set()
-    while not _first_line(str(error)) and error.__cause__ is not None and id(error) not in seen:
-        seen.add(id(error))
-        error = error.__cause__
+    for each in _chain(error):
+        line = _first_line(str(each))
+        if line and not line.startswith(_WRAPPERS):
+            return each
     return error
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    step: BaseException | None = error
+    while step is not None and id(step) not in seen:
+        seen.add(id(step))
+        yield step
+        step = step.__cause__
+
+
+def _texts(error: BaseException) -> Iterator[str]:
+    return (_plain(str(each)) for each in _chain(error))
 
 
 def _plain(text: str) -> str:

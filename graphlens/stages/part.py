@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from graphlens.program.frozen import EMPTY
 from graphlens.program.program import Program
+from graphlens.stages.preflight.result import Problem
 
 if TYPE_CHECKING:
     from graphlens.diff import Diff
@@ -68,8 +69,9 @@ class Stage(Struct, frozen=True, kw_only=True):
     `needs` names the stage whose product `run` takes (and whose program its own is held against), `"model"`, or
     `"capture"` for the nearest capture before it. `run(subject, product)` returns an ExportedProgram, GraphModule or
     module. `probe()` returns the reason why it cannot run here, `""` if it can. `capture` marks the stages that others
-    may start from. `judge(product)`, where there is one, takes what the stage started from and returns what is to compare
-    the two Programs in place of a plain diff, when that is asked for.
+    may start from; `exact` says that the product must answer bit by bit as before. `judge(product)`, where there is one, takes what the stage started from and returns what is to compare
+    the two Programs in place of a plain diff, when that is asked for. `explain(product)` lists what may have made the
+    stage fail.
     """
 
     name: str
@@ -77,7 +79,9 @@ class Stage(Struct, frozen=True, kw_only=True):
     run: Callable[[Subject, Any], Any]
     probe: Callable[[], str] = everywhere
     capture: bool = False
+    exact: bool = True
     judge: Callable[[Any], Callable[[Program, Program], Judged]] | None = None
+    explain: Callable[[Any], tuple[Problem, ...]] | None = None
 
 
 class Runtime(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from graphlens.program.program import Program
 from graphlens.stages import tables
 from graphlens.stages.failure import Failure
 from graphlens.stages.part import Judged, OpProof
+from graphlens.stages.preflight.result import Problem
 from graphlens.stages.rows import MISMATCH_COLUMNS, SEVERITIES, UNEQUAL, Finding, LeafRow, RuntimeRow, StageRow
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class RoundTrip(Displayable):
     """The result of `graphlens.roundtrip`.
 
     `programs` maps the name of each stage that ran to its Program; `failures` maps the name of each stage and runtime
-    that raised to its `Failure` (with the whole traceback).
+    that raised to its `Failure` (with the whole traceback); `problems` maps a stage that could not save or load to
+    everything that stands in its way.
     """
 
     name: str
@@ -38,6 +40,7 @@ class RoundTrip(Displayable):
     programs: Mapping[str, Program] = EMPTY
     findings: tuple[Finding, ...] = ()
     failures: Mapping[str, Failure] = EMPTY
+    problems: Mapping[str, tuple[Problem, ...]] = EMPTY
     judges: Mapping[str, Callable[[Program, Program], Judged]] = EMPTY
     interrupted: bool = False
 
@@ -159,6 +162,7 @@ class RoundTrip(Displayable):
             "outputs": [tables.plain(row) for row in self.leaf_rows],
             "findings": [tables.plain(finding) for finding in self.findings],
             "failures": {name: tables.plain(failure) for name, failure in self.failures.items()},
+            "problems": {stage: [tables.plain(problem) for problem in found] for stage, found in self.problems.items()},
             "proofs": {stage: [tables.plain(op) for op in ops] for stage, ops in self._proved().items()},
             "diffs": {stage: diff.to_dict() for stage, diff in self.diffs.items()},
         }

@@ -93,6 +93,7 @@ def roundtrip(
         findings=tuple(finding for each in done.values() for finding in each.findings),
         failures=freeze(_failures(done, ran)),
         judges=freeze((key, each.judge) for key, each in done.items() if each.judge is not None),
+        problems=freeze((key, each.problems) for key, each in done.items() if each.problems),
         interrupted=stopped,
     )
 

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from graphlens.errors import GraphLensError
+from graphlens.program.frames import source_text
 from graphlens.program.program import Program
 from graphlens.stages.failure import Failure, failure_of
 from graphlens.stages.part import MODEL, Judged, Stage, Subject
+from graphlens.stages.preflight.result import Problem
 from graphlens.stages.rows import Finding, StageRow
 
 INTERRUPTED = "interrupted"
@@ -26,6 +28,7 @@ class StageOutcome(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
     judge: Callable[[Program, Program], Judged] | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 def run_stage(subject: Subject, stage: Stage, done: Mapping[str, StageOutcome]) -> StageOutcome:
@@ -39,8 +42,9 @@ def run_stage(subject: Subject, stage: Stage, done: Mapping[str, StageOutcome]) 
     try:
         product = stage.run(subject, before)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is its row
-        failure = failure_of(error)
-        return StageOutcome(row=_failed(stage, failure, time.perf_counter() - start), failure=failure)
+        failure = _located(failure_of(error), done.get(stage.needs))
+        row = _failed(stage, failure, time.perf_counter() - start)
+        return StageOutcome(row=row, failure=failure, problems=_explained(stage, before))
     seconds = time.perf_counter() - start
     findings = (
         *_state_findings(stage, held),
@@ -78,6 +82,21 @@ def _why_not(stage: Stage, done: Mapping[str, StageOutcome]) -> StageOutcome | N
     if stage.needs != MODEL and done[stage.needs].row.status != "ok":
         return skipped_stage(stage, f"it starts from {stage.needs}, which is {done[stage.needs].row.status}")
     return None
+
+
+def _located(failure: Failure, start: StageOutcome | None) -> Failure:
+    """Find the user's line of the guilty node in the program that the stage started from."""
+    if failure.where or not failure.node or start is None or start.program is None:
+        return failure
+    node = next((node for _, node in start.program.walk() if node.name == failure.node), None)
+    return failure if node is None else structs.replace(failure, where=source_text(node.stack_trace))
+
+
+def _explained(stage: Stage, before: Any) -> tuple[Problem, ...]:
+    try:
+        return stage.explain(before) if stage.explain is not None else ()
+    except Exception:  # noqa: BLE001 - an explanation that fails must not hide what it was to explain
+        return ()
 
 
 def _failed(stage: Stage, failure: Failure, seconds: float) -> StageRow:

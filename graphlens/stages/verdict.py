@@ -44,6 +44,8 @@ def _stage_lines(trip: RoundTrip) -> Iterator[str]:
     for row in trip.stage_rows:
         if row.status != "ok":
             yield f"{row.stage}: {row.status}: {row.error}" + (f"; {row.hint}" if row.hint else "")
+            for problem in trip.problems.get(row.stage, ()):
+                yield f"  {problem.where} {problem.consequence}: {problem.reason}; {problem.advice}"
         elif row.stage in trip.diffs:
             yield f"{row.against} → {row.stage}: {trip.diffs[row.stage].verdict}"
         elif row.nodes is not None:

@@ -12,6 +12,7 @@ from torch import fx
 from torch.utils import _pytree as pytree
 
 from graphlens.program.program import Program, child_path
+from graphlens.read.live_names import target_text
 from graphlens.stages.decomposition.single import Cache, attribute, facets, operands, piece_of, recomputed, stays
 from graphlens.stages.decomposition.torch_table import Unavailable
 
@@ -23,8 +24,8 @@ Env = dict[fx.Node, Any]
 class Expansion:
     """What one expansion writes down.
 
-    `program` is the source as it was read; `kept` names the higher-order ops that the decomposed program still has,
-    others are traced through. `origins` maps graph path and name in the expanded program to the name in the source;
+    `program` is the source as it was read; `kept` holds the targets that the decomposed program still has: a higher-order
+    op among them keeps its graphs, another is traced through. `origins` maps graph path and name in the expanded program to the name in the source;
     `unknown` maps graph path and name in the source to why torch could not decompose that node; `writes` maps a
     placeholder of the root to what was written into it.
     """
@@ -82,9 +83,9 @@ def _expanded(node: fx.Node, site: _Site) -> Any:
     table = site.into.cache.table
     same_operands = _operands_as_recorded(node, site)
     if isinstance(node.target, torch._ops.HigherOrderOperator):  # noqa: SLF001 - torch has no public name for this type
-        if str(node.target) in site.into.kept and same_operands:
+        if target_text(node.target) in site.into.kept and same_operands:
             return _copy(node, site, _bodies(node, site))
-    elif stays(node.target, table):
+    elif stays(node.target, table) and target_text(node.target) in site.into.kept:
         copied = _copy(node, site, _held(node, site))
         if not same_operands:
             copied.meta["val"] = recomputed(node, site.source, _values(node, site))

@@ -14,7 +14,7 @@ from graphlens.diff.comparison import judge_alignment
 from graphlens.diff.proof import DECOMPOSED, Proof
 from graphlens.diff.settings import DEFAULTS
 from graphlens.program.program import Program
-from graphlens.stages.decomposition.lift import PROVED, UNKNOWN, lifted_alignment, op_proofs
+from graphlens.stages.decomposition.lift import PROVED, REFUSED, UNKNOWN, lifted_alignment, op_proofs
 from graphlens.stages.decomposition.prove import Witness, witness
 from graphlens.stages.decomposition.settle import ASSUMED
 from graphlens.stages.decomposition.torch_table import Unavailable
@@ -40,7 +40,8 @@ def judge(source: Any, table: Mapping[Any, Any] | None, a: Program, b: Program) 
     diff = judge_alignment(a, b, alignment, _proof(seen), DEFAULTS)
     ops = op_proofs(seen, alignment, a)
     proved = {(op.graph, op.node) for op in ops if op.status == PROVED}
-    rows = tuple(_eased(row, proved, whole=seen.proof.same) for row in diff.rows)
+    refuted = {(op.graph, op.node) for op in ops if op.status == REFUSED}
+    rows = tuple(_hardened(_eased(row, proved, whole=seen.proof.same), refuted) for row in diff.rows)
     return Judged(replace(diff, rows=rows), ops)
 
 
@@ -65,6 +66,13 @@ def _eased(row: Mismatch, proved: set[tuple[str, str]], *, whole: bool) -> Misma
     if not whole and (row.graph, row.node_a) not in proved:
         return row
     return structs.replace(row, severity="breaks_pass", aspect="decomposed")
+
+
+def _hardened(row: Mismatch, refuted: set[tuple[str, str]]) -> Mismatch:
+    """Call a rewrite that torch's table does not explain what it is, wherever its nodes say that they came from."""
+    if row.aspect != "decomposed" or (row.graph, row.node_a) not in refuted:
+        return row
+    return structs.replace(row, severity="wrong_result", aspect="rewritten")
 
 
 def _computes(row: Mismatch) -> bool:

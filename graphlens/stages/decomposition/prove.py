@@ -39,9 +39,7 @@ def witness(source: Any, a: Program, b: Program, table: Mapping[Any, Any] | None
     """
     from graphlens.read import read
 
-    kept = frozenset(
-        n.target.removeprefix("higher_order.") for _, n in b.walk() if n.target.startswith("higher_order.")
-    )
+    kept = frozenset(node.target for _, node in b.walk() if node.op == "call_function")
     split = make_table(table)
     into = Expansion(a, Cache(split), kept)
     with decomposing(split):

@@ -21,6 +21,6 @@ def captured(_subject: Subject, product: Any) -> Callable[..., Any]:
 RUNTIMES = (
     Runtime(name="eager", needs=MODEL, load=eager),
     Runtime(name="exported", needs="capture", load=captured),
-    Runtime(name="decomposed", needs="decompose", load=captured, exact=False),
+    Runtime(name="decomposed", needs="decompose", load=captured),
     Runtime(name="reloaded", needs="reload", load=captured),
 )

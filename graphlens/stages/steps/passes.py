@@ -26,7 +26,7 @@ def user_pass(name: str, function: Callable[..., Any]) -> Stage:
             return _settled(own)
         return _settled(getattr(result, "graph_module", result) if type(result).__name__ == "PassResult" else result)
 
-    return Stage(name=name, needs=PREVIOUS, run=run)
+    return Stage(name=name, needs=PREVIOUS, run=run, exact=False)
 
 
 def copied(product: Any) -> Any:

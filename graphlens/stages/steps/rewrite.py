@@ -36,7 +36,7 @@ def unflatten(_subject: Subject, program: Any) -> Any:
 
 
 STAGES = (
-    Stage(name="decompose", needs=CAPTURE, run=decompose, judge=judged),
+    Stage(name="decompose", needs=CAPTURE, run=decompose, judge=judged, exact=False),
     Stage(name="deepcopy", needs=CAPTURE, run=deepcopy),
     Stage(name="unflatten", needs=CAPTURE, run=unflatten),
 )

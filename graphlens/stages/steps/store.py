@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphlens.stages.part import CAPTURE, Stage, Subject
+from graphlens.stages.preflight.result import Problem
 
 
 def reload(_subject: Subject, program: Any) -> Any:
@@ -29,6 +30,13 @@ def serialize(_subject: Subject, program: Any) -> Any:
 
     with _causes_from_the_log():
         return deserialize(serialize(program))
+
+
+def explain(program: Any) -> tuple[Problem, ...]:
+    """List everything that stands in the way of saving and loading a program, not only what raised first."""
+    from graphlens.stages.preflight import preflight
+
+    return preflight(program).found
 
 
 @contextlib.contextmanager
@@ -58,4 +66,7 @@ def _causes_from_the_log() -> Iterator[None]:
         logging.raiseExceptions = before
 
 
-STAGES = (Stage(name="reload", needs=CAPTURE, run=reload), Stage(name="serialize", needs=CAPTURE, run=serialize))
+STAGES = (
+    Stage(name="reload", needs=CAPTURE, run=reload, explain=explain),
+    Stage(name="serialize", needs=CAPTURE, run=serialize, explain=explain),
+)
