@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from graphlens.diff.fields import Placed
 from graphlens.diff.matching import GraphMatch, Matching
+from graphlens.diff.placed import Placed
 from graphlens.diff.severity import ACCEPTED_BY_RULE
 from graphlens.program.graph import Node
 from graphlens.program.program import child_path
@@ -22,6 +22,9 @@ _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """A facet can follow from these facets of an operand; one that is not listed from the same facet."""
 
+_DERIVED: Final = ("tensor_meta", "example_value")
+"""Metadata that repeats what the value says."""
+
 _EDITS: Final = ("op", "target", "args", "kwargs")
 
 Key = tuple[str, str]
@@ -35,6 +38,8 @@ class Causes:
         self.matching = matching
         self.facets: dict[Key, set[str]] = defaultdict(set)
         self.edited: set[Key] = set()
+        self.retargeted: set[Key] = set()
+        self.reopened: set[Key] = set()
         for item in placed:
             if item.a is not None and item.b is not None:
                 key, finding = (item.graph, item.a.name), item.finding
@@ -42,6 +47,10 @@ class Causes:
                     self.facets[key].add(finding.field)
                 elif finding.field in _EDITS and finding.kind == "changed" and finding.aspect not in ACCEPTED_BY_RULE:
                     self.edited.add(key)
+                    if finding.field == "target":
+                        self.retargeted.add(key)
+                    elif finding.field == "op":
+                        self.reopened.add(key)
         self._callers = _callers(matching)
 
     def resolve(self, placed: Iterable[Placed]) -> Iterator[Placed]:
@@ -52,17 +61,34 @@ class Causes:
 
     def _source(self, item: Placed) -> str:
         field, a, b = item.finding.field, item.a, item.b
-        if a is None or b is None or not field.startswith("val") or item.finding.aspect == "container":
+        if a is None or b is None:
             return ""
-        if (item.graph, a.name) in self.edited:
+        key = (item.graph, a.name)
+        if (field == "target" and key in self.reopened) or (field in _DERIVED and self.facets.get(key)):
             return a.name
-        if field in ("val.stride", "val.storage_offset") and "val.shape" in self.facets[item.graph, a.name]:
+        if field in ("args", "kwargs"):
+            # another function has other arguments, but still works on the same operands
+            follows = key in self.retargeted
+            follows = follows and (item.finding.aspect != "rewired" or self._same_operands(item.graph, a, b))
+            return a.name if follows else ""
+        if not field.startswith("val") or item.finding.aspect == "container":
+            return ""
+        if key in self.edited:
+            return a.name
+        if field in ("val.stride", "val.storage_offset") and "val.shape" in self.facets[key]:
             return a.name
         wanted = _FOLLOWS.get(field, (field,))
         for graph, name in self._operands(item.graph, a):
             if any(facet in self.facets.get((graph, name), ()) for facet in wanted):
                 return name
         return ""
+
+    def _same_operands(self, path: str, a: Node, b: Node) -> bool:
+        """Whether two nodes use the same matched nodes in whatever places, or one does without some of the other's."""
+        match = next(match for match in self.matching.graphs if match.path_a == path)
+        ours = Counter(match.forward[name] for name in a.inputs if name in match.forward)
+        theirs = Counter(name for name in b.inputs if name in match.backward)
+        return ours <= theirs or theirs <= ours
 
     def _operands(self, path: str, node: Node) -> Iterator[Key]:
         """Yield where a node's value comes from: operands, across the boundary of nested graphs too."""

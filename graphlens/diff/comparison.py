@@ -8,9 +8,11 @@ from typing import Any
 from graphlens.diff.alignment import Alignment
 from graphlens.diff.cause import Causes
 from graphlens.diff.diff import Diff
-from graphlens.diff.fields import NodeComparer, Placed, nodes_of_lone_graphs
+from graphlens.diff.fields import NodeComparer
+from graphlens.diff.fields_lone import nodes_of_lone_graphs
 from graphlens.diff.fields_program import compare_programs
 from graphlens.diff.matching import Matching
+from graphlens.diff.placed import Placed
 from graphlens.diff.profile import pytorch_findings
 from graphlens.diff.proof import Proof
 from graphlens.diff.refusals import refused

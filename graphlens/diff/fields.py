@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from msgspec import structs
 
-from graphlens.diff.alignment import Ambiguous, Group
-from graphlens.diff.check.live import Facts, all_facts
-from graphlens.diff.effects import ASSERT, PURE
+from graphlens.diff.alignment import Ambiguous, Group, Pair
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
+from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.order import order_findings, storage_findings
+from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.diff.settings import Settings
 from graphlens.diff.values import compare_values
 from graphlens.program.argument import Const, Seq
 from graphlens.program.graph import Graph, Node
-from graphlens.program.program import Program
-
-_PRESERVING = {
-    "aten.alias.default", "aten.alias_copy.default", "aten.clone.default", "aten.contiguous.default", "aten.detach.default",
-    "aten.detach_copy.default", "aten.lift_fresh.default", "aten.lift_fresh_copy.default",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A finding with the nodes it is about. `graph_b` is the path in `b` where there is one."""
-
-    graph: str
-    graph_b: str | None
-    a: Node | None
-    b: Node | None
-    finding: Finding
-
-    def inherited(self, source: str) -> Placed:
-        """Return the same, following from the node `source`."""
-        return replace(self, finding=structs.replace(self.finding, inherited_from=source))
 
 
 @dataclass(frozen=True)
@@ -57,24 +36,21 @@ class NodeComparer:
         return MetaComparer(self.matching.renaming, self.settings.stack_trace)
 
     @cached_property
-    def _facts(self) -> tuple[dict[str, Facts], dict[str, Facts]]:
-        return all_facts(self.matching.a), all_facts(self.matching.b)
+    def _lone(self) -> LoneNodes:
+        return LoneNodes(self.matching)
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the differences of one pair of graphs, in the order of `a`, then what only `b` has."""
         found: dict[str, list[Placed]] = {}
         loose: list[Placed] = []
-        for item in (*self._pairs(match), *self._bundles(match), *self._unmatched(match)):
+        for item in (*self._pairs(match), *self._bundles(match), *self._lone.compare(match)):
             (found.setdefault(item.a.name, []) if item.a is not None else loose).append(item)
         for a, b, finding in (*order_findings(match), *storage_findings(match)):
-            found.setdefault(a, []).append(self._place(match, match.a[a], match.b[b], finding))
+            found.setdefault(a, []).append(place(match, match.a[a], match.b[b], finding))
         for node in match.a.nodes:
             yield from found.get(node.name, ())
         yield from loose
         yield from self._graph_meta(match)
-
-    def _place(self, match: GraphMatch, a: Node | None, b: Node | None, finding: Finding) -> Placed:
-        return Placed(match.path_a, match.path_b, a, b, finding)
 
     def _pairs(self, match: GraphMatch) -> Iterator[Placed]:
         calls = CallComparer(ArgumentComparer(self.matching, match))
@@ -83,6 +59,8 @@ class NodeComparer:
         for pair in match.alignment.pairs:
             a, b = by_name_a[pair.a], by_name_b[pair.b]
             for finding in self._pair(match, calls, a, b):
+                if finding.field == "target" and finding.kind == "changed" and _derived(pair):
+                    finding = structs.replace(finding, aspect="decomposed")
                 yield Placed(match.path_a, match.path_b, a, b, finding)
             if "seq_nr" in a.meta or "seq_nr" in b.meta:
                 counted.append((a, b))
@@ -108,68 +86,29 @@ class NodeComparer:
         by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)
         for group in match.alignment.groups:
             ours, theirs = [by_name_a[n] for n in group.a], [by_name_b[n] for n in group.b]
-            aspect = "decomposed" if "provenance" in group.match else "rewritten"
+            aspect = "decomposed" if len(ours) == 1 and _derived(group) else "rewritten"
             last_a, last_b = _last(match.a, ours), _last(match.b, theirs)
-            yield self._place(match, last_a, last_b, _bundle(group, ours, theirs, "changed", aspect))
+            yield place(match, last_a, last_b, _bundle(group, ours, theirs, "changed", aspect))
             for finding in compare_values(last_a.value, last_b.value, self.matching.renaming):
-                yield self._place(match, last_a, last_b, finding)
+                yield place(match, last_a, last_b, finding)
             if len(ours) == 1:
                 for node in theirs:
                     for finding in self.meta.compare(ours[0].meta, node.meta, only_lost=True):
                         if finding.kind == "lost":
-                            yield self._place(match, ours[0], node, finding)
+                            yield place(match, ours[0], node, finding)
         for unclear in match.alignment.ambiguous:
             ours, theirs = [by_name_a[n] for n in unclear.a], [by_name_b[n] for n in unclear.b]
             first_a, first_b = ours[0] if ours else None, theirs[0] if theirs else None
-            yield self._place(match, first_a, first_b, _bundle(unclear, ours, theirs, "ambiguous", unclear.reason))
-
-    def _unmatched(self, match: GraphMatch) -> Iterator[Placed]:
-        for name in match.alignment.only_a:
-            node = match.a[name]
-            yield self._place(match, node, None, _only(node, "only_a", self._aspect(match, name, side=0)))
-        for name in match.alignment.only_b:
-            node = match.b[name]
-            yield self._place(match, None, node, _only(node, "only_b", self._aspect(match, name, side=1)))
-
-    def _aspect(self, match: GraphMatch, name: str, *, side: int) -> str:
-        """Say what sort of node has no partner, for the severity table."""
-        path, graph = ((match.path_a, match.a), (match.path_b, match.b))[side]
-        node = graph[name]
-        if node.op == "placeholder":
-            return _input_aspect((self.matching.a, self.matching.b)[side], path, name)
-        if node.op == "get_attr":
-            return "attribute"
-        facts = self._facts[side].get(path)
-        if facts is None:
-            return ""
-        if name not in facts.live and facts.pure(name):
-            return "dead"
-        if facts.does.get(name, PURE).effects == (ASSERT,):
-            return "assertion"
-        if name in facts.picks and self._picked_again(match, facts, name, side):
-            return "dead"
-        if node.target in _PRESERVING and not any(found.writes for found in facts.does.values()):
-            return "preserving"
-        return ""
-
-    def _picked_again(self, match: GraphMatch, facts: Facts, name: str, side: int) -> bool:
-        """Whether a matched getitem picks the same item."""
-        source, partners = facts.source(name), match.backward if side else match.forward
-        return any(other != name and other in partners and facts.source(other) == source for other in facts.picks)
+            yield place(match, first_a, first_b, _bundle(unclear, ours, theirs, "ambiguous", unclear.reason))
 
     def _graph_meta(self, match: GraphMatch) -> Iterator[Placed]:
         for finding in self.meta.compare(match.a.meta, match.b.meta):
-            yield self._place(match, None, None, structs.replace(finding, field=f"meta[{finding.field}]"))
+            yield place(match, None, None, structs.replace(finding, field=f"meta[{finding.field}]"))
 
 
-def nodes_of_lone_graphs(program: Program, paths: tuple[str, ...], kind: Kind) -> Iterator[Placed]:
-    """Yield the nodes of nested graphs that only one side has: each follows from the node that holds its graph."""
-    for path in paths:
-        caller = path.rpartition("/")[2].rpartition(".")[0]
-        for node in program.graphs[path].nodes:
-            a, b = (node, None) if kind == "only_a" else (None, node)
-            path_b = path if kind == "only_b" else None
-            yield Placed(path, path_b, a, b, _only(node, kind, "")).inherited(caller)
+def _derived(match: Pair | Group) -> bool:
+    """Whether provenance says that a pass made one side from the other."""
+    return "provenance" in match.match or any("from_node" in witness for witness in match.witnesses)
 
 
 def _by_name(graph: Graph) -> dict[str, Node]:
@@ -184,13 +123,8 @@ def _texts(field: str, kind: Kind, a: str, b: str) -> Finding:
     return Finding(field=field, kind=kind, a=shorten(a), b=shorten(b), value_a=a, value_b=b)
 
 
-def _only(node: Node, kind: Kind, aspect: str) -> Finding:
-    a, b = (node.target, "") if kind == "only_a" else ("", node.target)
-    return Finding(field="target", kind=kind, a=a, b=b, aspect=aspect, value_a=a or None, value_b=b or None)
-
-
 def _bundle(bundle: Group | Ambiguous, ours: list[Node], theirs: list[Node], kind: Kind, aspect: str) -> Finding:
-    texts = [", ".join(f"{node.name}: {node.target}" for node in nodes) for nodes in (ours, theirs)]
+    texts = [", ".join(node.target.removesuffix(".default") for node in nodes) for nodes in (ours, theirs)]
     return Finding(
         field="target",
         kind=kind,
@@ -200,11 +134,6 @@ def _bundle(bundle: Group | Ambiguous, ours: list[Node], theirs: list[Node], kin
         value_a=bundle.a,
         value_b=bundle.b,
     )
-
-
-def _input_aspect(program: Program, path: str, name: str) -> str:
-    spec = next((spec for spec in program.inputs if spec.argument == name), None) if path == "" else None
-    return "input" if spec is None or spec.kind == "user_input" else "state"
 
 
 def _result_container(finding: Finding) -> Finding:

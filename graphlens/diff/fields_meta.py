@@ -22,6 +22,8 @@ from graphlens.program.graph import ModuleCall, Node, Provenance
 from graphlens.program.value import ConstValue, ContainerValue, OpaqueValue, SymValue, TensorValue, value_text
 
 _ADDRESS = re.compile(r"^\d{9,}(?=$|@)")
+_APART = frozenset({"seq_nr", "creation_timestamp"})
+"""The first is compared by order (`compare_seq_nr`), the second is the time of day."""
 _VALUES = (TensorValue, SymValue, ConstValue, ContainerValue, OpaqueValue)
 
 
@@ -39,7 +41,7 @@ class MetaComparer:
             return
         for key in a if a.keys() == b.keys() else {**a, **b}:
             left, right = a.get(key), b.get(key)
-            if left is right or key == "seq_nr":
+            if left is right or key in _APART:
                 continue
             if _empty(left) or _empty(right):
                 if not (_empty(left) and _empty(right)) and not (only_lost and _empty(left)):
@@ -171,9 +173,19 @@ def _finding(key: str, kind: Kind, a: Any, b: Any, aspect: str = "") -> Finding:
     texts = meta_text(key, a), meta_text(key, b)
     if aspect == "key":
         texts = _keys(a), _keys(b)
+    elif key == "nn_module_stack" and kind == "changed":
+        texts = _without_common_start(a, b)
     if texts[0] == texts[1] and isinstance(a, str) and isinstance(b, str):
         texts = _first_difference(a, b)
     return Finding(field=key, kind=kind, a=texts[0], b=texts[1], aspect=aspect, value_a=a, value_b=b)
+
+
+def _without_common_start(a: tuple[ModuleCall, ...], b: tuple[ModuleCall, ...]) -> tuple[str, str]:
+    """Write two module stacks from where they part."""
+    same = 0
+    while same < min(len(a), len(b)) - 1 and a[same] == b[same]:
+        same += 1
+    return meta_text("nn_module_stack", a[same:]), meta_text("nn_module_stack", b[same:])
 
 
 def _keys(stack: tuple[ModuleCall, ...]) -> str:

@@ -24,9 +24,10 @@ def compare_programs(matching: Matching, mode: WeightsMode) -> Iterator[Finding]
     A bare graph module has no signature, ranges or versions: against an exported program these are unknown, not lost.
     """
     a, b = matching.a, matching.b
-    both_complete = _recorded(a) == _recorded(b)
-    if both_complete:
+    both_complete = (a.origin.kind in _COMPLETE) == (b.origin.kind in _COMPLETE)
+    if bool(a.inputs or a.outputs) == bool(b.inputs or b.outputs):
         yield from compare_signatures((a.inputs, a.outputs), (b.inputs, b.outputs), matching.root)
+    if both_complete:
         yield from _ranges(a, b, matching.renaming)
         yield from _texts(a, b)
     yield from compare_stored(
@@ -39,11 +40,6 @@ def compare_programs(matching: Matching, mode: WeightsMode) -> Iterator[Finding]
         yield from _module_calls(a, b, matching.root)
         yield from _guards(a, b, matching.renaming)
         yield from _versions(a, b)
-
-
-def _recorded(program: Program) -> bool:
-    """Whether the source has a program level at all."""
-    return program.origin.kind in _COMPLETE or bool(program.inputs or program.outputs or program.in_spec)
 
 
 def _renamed(a: Program, b: Program, root: GraphMatch) -> dict[str, str]:

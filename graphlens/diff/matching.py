@@ -67,17 +67,22 @@ class GraphMatch:
         Returns
         -------
         tuple
-            The agreement, and for ``INHERITED`` the node whose lack of a partner explains the difference.
+            The agreement, and for ``INHERITED`` the node whose lack of any counterpart explains the difference. Nodes
+            of a group, or that are ambiguous, agree with each other and with nothing else.
         """
         if self.forward.get(a) == b:
             return Agreement.SAME, ""
         bundle = self._bundle_a.get(a)
         if bundle is not None and bundle == self._bundle_b.get(b):
             return Agreement.SAME, ""
-        for name, partners in ((a, self.forward), (b, self.backward)):
-            if name not in partners:
+        for name, side in ((a, "a"), (b, "b")):
+            if self.is_lone(name, side=side):
                 return Agreement.INHERITED, name
         return Agreement.REWIRED, ""
+
+    def is_lone(self, name: str, *, side: str) -> bool:
+        """Whether a node has no counterpart at all: no partner, no group, no candidates."""
+        return self.without_partner(name, side=side) and name not in (self._bundle_a if side == "a" else self._bundle_b)
 
     def without_partner(self, name: str, *, side: str) -> bool:
         """Whether a node has no single partner."""

@@ -119,10 +119,15 @@ def _sharing(own: Place, root_a: Place, root_b: Place, left: int | None, right: 
 
 
 def _storages(graph: Graph) -> dict[str, dict[str, int | None]]:
-    """Storage number of each tensor in each node's value, by node and place; `None` is unknown."""
+    """Storage number of each tensor in each node's value, by node and place; `None` is unknown.
+
+    A getitem and the output only hand on what another node made.
+    """
     found: dict[str, dict[str, int | None]] = {}
     for node in graph.nodes:
         value: Value | None = node.value
+        if node.op == "output" or node.target == "_operator.getitem":
+            continue
         if type(value) is TensorValue:
             found[node.name] = {"": value.storage}
         elif value is not None:

@@ -131,7 +131,8 @@ def _edit(row: Mismatch, slots: tuple[Mapping[tuple[str, str], tuple[str, Slot]]
         slot, field = inside, head
         region = region or row.field
     told = row.family not in _UNTOLD and row.aspect != "ambiguous"
-    sides = [_NUMBERED_NAME.sub("", side) if row.aspect in ("rewired", "length") else side for side in (row.a, row.b)]
+    named = row.aspect in ("rewired", "length") or row.field == "val.storage"
+    sides = [_NUMBERED_NAME.sub("", side) if named else side for side in (row.a, row.b)]
     return region, (slot, field, row.kind, row.aspect, row.where, *(sides if told else ("", "")))
 
 

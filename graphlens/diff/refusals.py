@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from graphlens.diff.check.live import all_facts
 from graphlens.diff.effects import PURE
-from graphlens.diff.fields import Placed
 from graphlens.diff.matching import Matching
+from graphlens.diff.placed import Placed
 from graphlens.diff.proof import DIFFERENT, Proof, Refusal
 from graphlens.diff.rows import PROGRAM, Finding
 from graphlens.diff.severity import ACCEPTED_BY_RULE, explains_refusal
@@ -28,7 +28,7 @@ def refused(matching: Matching, placed: Iterable[Placed], proof: Proof) -> list[
 def _reordered(matching: Matching, known: list[Placed], proof: Proof) -> list[Placed]:
     """Make rows of effects in another order, of nodes that are themselves unchanged.
 
-    Where a node with an effect has no partner, the order of the others follows from that.
+    Where a node with an effect has no partner, or one without it, the order of the others follows from that.
     """
     orders = [refusal for refusal in proof.refusals if refusal.check == "order"]
     if not orders:
@@ -38,20 +38,26 @@ def _reordered(matching: Matching, known: list[Placed], proof: Proof) -> list[Pl
         for item in known
         if item.a is not None and item.finding.field in _EDITS and item.finding.aspect not in ACCEPTED_BY_RULE
     }
-    source = _lone_effect(matching, known)
+    source = _changed_effect(matching, known)
     rows = [_place(matching, refusal, "order") for refusal in orders if (refusal.graph, refusal.node_a) not in edited]
     return [row.inherited(source) for row in rows] if source else rows
 
 
-def _lone_effect(matching: Matching, known: list[Placed]) -> str:
+def _changed_effect(matching: Matching, known: list[Placed]) -> str:
+    """Name a node with an effect that has no partner, or whose partner calls another function."""
     facts = all_facts(matching.a), all_facts(matching.b)
     for item in known:
-        if item.finding.kind in ("only_a", "only_b"):
-            side = int(item.finding.kind == "only_b")
-            node, path = (item.b, item.graph_b) if side else (item.a, item.graph)
+        if item.finding.field != "target":
+            continue
+        for node, path, names, side in (
+            (item.a, item.graph, item.finding.value_a, 0),
+            (item.b, item.graph_b, item.finding.value_b, 1),
+        ):
             here = facts[side].get(path or "")
-            if node is not None and here is not None and not here.does.get(node.name, PURE).pure:
-                return node.name
+            bundle = names if isinstance(names, tuple) else (node.name,) if node is not None else ()
+            found = [name for name in bundle if here is not None and not here.does.get(name, PURE).pure]
+            if found:
+                return str(found[0])
     return ""
 
 

@@ -100,6 +100,8 @@ def _alike(row: Mismatch) -> tuple[str, ...]:
     if row.family in ("args", "kwargs"):
         sides = (row.a, row.b) if row.aspect in _LITERALS else ()
         return (*key, row.target, row.where, *sides)
+    if row.family == "val.storage":
+        return (*key, row.where)
     if row.family.startswith(_TELLING) or row.field == "target":
         return (*key, row.a, row.b)
     return key

@@ -1,0 +1,152 @@
+"""Nodes without a partner, and what sort of node each is: dead code, an input, an assertion, a step that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from graphlens.diff.check.live import Facts, all_facts
+from graphlens.diff.effects import ASSERT, PURE
+from graphlens.diff.matching import GraphMatch, Matching
+from graphlens.diff.placed import Placed, place
+from graphlens.diff.rows import Finding, Kind
+from graphlens.program.argument import Ref
+from graphlens.program.graph import Graph, Node
+from graphlens.program.program import Program
+from graphlens.program.value import TensorValue
+
+_PRESERVING = {
+    "aten.alias", "aten.alias_copy", "aten.clone", "aten.contiguous", "aten.detach", "aten.detach_copy", "aten.lift_fresh",
+    "aten.lift_fresh_copy", "aten.to", "aten._to_copy", "aten.type_as", "aten.view_as", "aten.expand", "aten.view",
+    "aten.reshape",
+}  # fmt: skip
+"""Hand their first operand on unchanged where shape, dtype and device stay what they were."""
+
+
+_GUARDS = "_guards_fn"
+"""What `ExportedProgram.module()` calls to check its inputs (torch 2.9 to 2.13)."""
+
+
+@dataclass(frozen=True)
+class LoneNodes:
+    """Finds the nodes of matched graphs that have no partner."""
+
+    matching: Matching
+    _known: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
+
+    @cached_property
+    def _facts(self) -> tuple[dict[str, Facts], dict[str, Facts]]:
+        return all_facts(self.matching.a), all_facts(self.matching.b)
+
+    def _written(self, side: int, path: str) -> frozenset[str]:
+        """Return the nodes that may share storage with one that is written to."""
+        found = self._known.get((side, path))
+        if found is None:
+            found = self._known[side, path] = _storage_of_writes(self._facts[side][path])
+        return found
+
+    def compare(self, match: GraphMatch) -> Iterator[Placed]:
+        """Yield the nodes of a matched pair of graphs that have no partner."""
+        for side, names in enumerate((match.alignment.only_a, match.alignment.only_b)):
+            absorbed = self._absorbed(match, names, side=side)
+            kind: Kind = "only_b" if side else "only_a"
+            for name in names:
+                node = (match.a, match.b)[side][name]
+                lone = _only(node, kind, self._aspect(match, name, side=side))
+                a, b = (None, node) if side else (node, None)
+                source = self._container(match, name, side=side) or absorbed.get(name, "")
+                yield place(match, a, b, lone).inherited(source)
+
+    def _absorbed(self, match: GraphMatch, names: tuple[str, ...], *, side: int) -> dict[str, str]:
+        """Map the nodes that only rewritten groups use to a node of the group: they went with the rewrite."""
+        inside = {name: name for group in match.alignment.groups for name in (group.b if side else group.a)}
+        graph = (match.a, match.b)[side]
+        lone = set(names) if inside else set()
+        found: dict[str, str] = {}
+        for node in reversed(graph.nodes):
+            users = graph.users[node.name] if node.name in lone and node.op == "call_function" else ()
+            into = [inside.get(user) or found.get(user) for user in users]
+            if into and all(into):
+                found[node.name] = str(into[0])
+        return found
+
+    def _container(self, match: GraphMatch, name: str, *, side: int) -> str:
+        """Return the node that made the container which a getitem without a partner picks from, if it has none either."""
+        facts = self._facts[side].get((match.path_a, match.path_b)[side])
+        source = facts.source(name)[0] if facts is not None else name
+        return source if source != name and match.without_partner(source, side="ab"[side]) else ""
+
+    def _aspect(self, match: GraphMatch, name: str, *, side: int) -> str:
+        """Say what sort of node has no partner, for the severity table."""
+        path, graph = ((match.path_a, match.a), (match.path_b, match.b))[side]
+        node = graph[name]
+        if node.op == "placeholder":
+            return _input_aspect((self.matching.a, self.matching.b)[side], path, name)
+        if node.op == "get_attr":
+            return "attribute"
+        if (node.op, node.target) == ("call_module", _GUARDS):
+            return "assertion"
+        facts = self._facts[side].get(path)
+        if facts is None:
+            return ""
+        if name not in facts.live and facts.pure(name):
+            return "dead"
+        if facts.does.get(name, PURE).effects == (ASSERT,):
+            return "assertion"
+        if name in facts.picks and self._picked_again(match, facts, name, side):
+            return "dead"
+        if _hands_on(node, graph) and name not in self._written(side, path):
+            return "preserving"
+        return ""
+
+    def _picked_again(self, match: GraphMatch, facts: Facts, name: str, side: int) -> bool:
+        """Whether a matched getitem picks the same item."""
+        source, partners = facts.source(name), match.backward if side else match.forward
+        return any(other != name and other in partners and facts.source(other) == source for other in facts.picks)
+
+
+def _storage_of_writes(facts: Facts) -> frozenset[str]:
+    near: dict[str, set[str]] = {}
+    for name, does in facts.does.items():
+        for other in does.shares:
+            near.setdefault(name, set()).add(other)
+            near.setdefault(other, set()).add(name)
+    stack = [name for does in facts.does.values() for name in does.writes]
+    found = set(stack)
+    while stack:
+        fresh = near.get(stack.pop(), set()) - found
+        found |= fresh
+        stack.extend(fresh)
+    return frozenset(found)
+
+
+def nodes_of_lone_graphs(program: Program, paths: tuple[str, ...], kind: Kind) -> Iterator[Placed]:
+    """Yield the nodes of nested graphs that only one side has: each follows from the node that holds its graph."""
+    for path in paths:
+        caller = path.rpartition("/")[2].rpartition(".")[0]
+        for node in program.graphs[path].nodes:
+            a, b = (node, None) if kind == "only_a" else (None, node)
+            path_b = path if kind == "only_b" else None
+            yield Placed(path, path_b, a, b, _only(node, kind, "")).inherited(caller)
+
+
+def _only(node: Node, kind: Kind, aspect: str) -> Finding:
+    a, b = (node.target, "") if kind == "only_a" else ("", node.target)
+    return Finding(field="target", kind=kind, a=a, b=b, aspect=aspect, value_a=a or None, value_b=b or None)
+
+
+def _input_aspect(program: Program, path: str, name: str) -> str:
+    spec = next((spec for spec in program.inputs if spec.argument == name), None) if path == "" else None
+    return "input" if spec is None or spec.kind == "user_input" else "state"
+
+
+def _hands_on(node: Node, graph: Graph) -> bool:
+    """Whether a node's value is its first operand's value."""
+    if node.target.rpartition(".")[0] not in _PRESERVING or not node.args or not isinstance(node.args[0], Ref):
+        return False
+    source = graph[node.args[0].node].value if node.args[0].node in graph else None
+    value = node.value
+    if not isinstance(value, TensorValue) or not isinstance(source, TensorValue):
+        return False
+    return (value.shape, value.dtype, value.device) == (source.shape, source.dtype, source.device)

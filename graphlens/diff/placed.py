@@ -1,0 +1,31 @@
+"""A finding with its place in two programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from msgspec import structs
+
+from graphlens.diff.matching import GraphMatch
+from graphlens.diff.rows import Finding
+from graphlens.program.graph import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A finding with the nodes it is about. `graph_b` is the path in `b` where there is one."""
+
+    graph: str
+    graph_b: str | None
+    a: Node | None
+    b: Node | None
+    finding: Finding
+
+    def inherited(self, source: str) -> Placed:
+        """Return the same, following from the node `source`."""
+        return replace(self, finding=structs.replace(self.finding, inherited_from=source))
+
+
+def place(match: GraphMatch, a: Node | None, b: Node | None, finding: Finding) -> Placed:
+    """Place a finding in a matched pair of graphs."""
+    return Placed(match.path_a, match.path_b, a, b, finding)
