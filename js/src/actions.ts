@@ -1,6 +1,7 @@
 // What keys do, by name.
 
 import type { App } from "./app";
+import { exportAs } from "./export";
 import type { KeyAction } from "./keys";
 
 /** The keys of the view, in the order in which they are listed. */
@@ -16,6 +17,7 @@ export function actionsOf(app: App): KeyAction[] {
     { keys: ["ArrowLeft"], name: "Go to the neighbour on the left", run: () => pane()?.walk("left") },
     { keys: ["ArrowRight"], name: "Go to the neighbour on the right", run: () => pane()?.walk("right") },
     { keys: ["Enter", " "], name: "Open or close the selected region", run: () => app.session?.toggle() },
+    { keys: ["Backspace"], name: "Go to the region around", run: () => app.session?.up() },
     { keys: ["e"], name: "Open everything inside the selection", run: () => app.session?.openInside(true) },
     { keys: ["c"], name: "Close everything inside the selection", run: () => app.session?.openInside(false) },
     { keys: ["/"], name: "Search", run: () => app.search.focus() },
@@ -31,7 +33,7 @@ export function actionsOf(app: App): KeyAction[] {
     { keys: ["t"], name: "Tables", run: () => app.drawer.toggle() },
     { keys: ["["], name: "Previous view", run: at(-1) },
     { keys: ["]"], name: "Next view", run: at(1) },
-    { keys: ["s"], name: "Save what is seen as SVG", run: () => void app.exportAs("svg") },
+    { keys: ["s"], name: "Save what is seen as SVG", run: () => void exportAs(app, "svg") },
     { keys: ["l"], name: "Light or dark", run: () => app.toggleTheme() },
     { keys: ["Escape"], name: "Select nothing", run: () => app.session?.select(null, false) },
     { keys: ["?"], name: "This list", run: () => app.showKeys() },

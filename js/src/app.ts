@@ -5,9 +5,9 @@ import { type Doc, openDoc } from "./doc";
 import { h, replace } from "./dom";
 import { Drawer } from "./drawer";
 import type { Engine } from "./engine";
-import { pngOf, save, standaloneSvg } from "./export";
 import { header } from "./header";
 import type { Host, StateKey } from "./host";
+import { Keeper } from "./keeper";
 import { listenKeys, showKeys } from "./keys";
 import type { Payload, Section } from "./payload";
 import { SearchBox } from "./searchbox";
@@ -42,6 +42,7 @@ export class App {
   private readonly left = h("nav", { class: "gl-left", "aria-label": "Outline" });
   private readonly stage = h("div", { class: "gl-stage" });
   private readonly right = h("aside", { class: "gl-right", "aria-label": "Details" });
+  private readonly keeper: Keeper;
   private life = new AbortController();
   private following = false;
 
@@ -51,6 +52,7 @@ export class App {
   ) {
     const { host, signal } = options;
     this.state = host.initial();
+    this.keeper = new Keeper(host, signal);
     this.setTheme = followTheme(root, signal);
     this.setTheme(this.state.theme);
     this.drawer = new Drawer((table) => this.patch({ table }), signal);
@@ -166,23 +168,10 @@ export class App {
     void this.open();
   }
 
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private readonly changed = new Set<StateKey>();
-
   /** Change the state and let the host keep it, after a pause where it changes often. */
   patch(changes: Partial<ViewState>, pause = 0): void {
     this.state = { ...this.state, ...changes };
-    for (const key of Object.keys(changes) as StateKey[]) this.changed.add(key);
-    if (pause && this.timer) return;
-    clearTimeout(this.timer);
-    const keep = () => {
-      this.timer = undefined;
-      const keys = [...this.changed];
-      this.changed.clear();
-      if (!this.options.signal.aborted) this.options.host.save(this.state, keys);
-    };
-    if (pause) this.timer = setTimeout(keep, pause);
-    else keep();
+    this.keeper.keep(this.state, Object.keys(changes) as StateKey[], pause);
   }
 
   /** Take over changes that were made elsewhere. */
@@ -222,19 +211,16 @@ export class App {
     showKeys(this.root, actionsOf(this));
   }
 
-  async exportAs(kind: "svg" | "png"): Promise<void> {
-    const { session } = this;
-    if (!session) return;
-    const background = getComputedStyle(session.pane.element).backgroundColor;
-    const svg = standaloneSvg(session.pane.svg, background);
-    const name = `${this.section.title.replace(/[^\w.-]+/g, "-").slice(0, 60) || "graph"}.${kind}`;
-    if (kind === "svg") save(name, new Blob([svg], { type: "image/svg+xml" }));
-    else save(name, await pngOf(svg, ...session.pane.size()));
-  }
-
-  async copyLink(): Promise<void> {
-    const link = this.options.host.link(this.state);
-    if (link) await navigator.clipboard?.writeText(link).catch(() => {});
+  /** Say something for a moment. */
+  tell(text: string): void {
+    const before = this.notes.textContent;
+    this.notes.textContent = text;
+    this.notes.hidden = false;
+    setTimeout(() => {
+      if (this.notes.textContent !== text) return;
+      this.notes.textContent = before;
+      this.notes.hidden = !before;
+    }, 2500);
   }
 
   private onResize(): void {

@@ -35,6 +35,9 @@ export interface EngineOptions {
   readonly makeWorker?: (url: string) => Worker;
 }
 
+/** An idle worker gives its memory back after this time, in ms: a notebook may hold many views. */
+const REST = 120_000;
+
 /**
  * Run Graphviz in a blob worker.
  *
@@ -48,10 +51,12 @@ export function workerEngine({ source, signal, limit = 20_000, makeWorker }: Eng
   let worker: Worker | undefined;
   let running = -1;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let resting: ReturnType<typeof setTimeout> | undefined;
   let next = 0;
 
   const stop = () => {
     clearTimeout(timer);
+    clearTimeout(resting);
     worker?.terminate();
     worker = undefined;
     running = -1;
@@ -81,6 +86,8 @@ export function workerEngine({ source, signal, limit = 20_000, makeWorker }: Eng
   };
   const pump = () => {
     const first = queue.entries().next();
+    clearTimeout(resting);
+    if (first.done) resting = setTimeout(stop, REST);
     if (running >= 0 || first.done || signal.aborted) return;
     const [id, { dot }] = first.value;
     running = id;

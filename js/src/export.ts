@@ -1,5 +1,6 @@
-// What is seen, as an SVG or PNG file that stands on its own.
+// What is seen, as an SVG or PNG file that stands on its own, or as a link.
 
+import type { App } from "./app";
 import { s } from "./dom";
 
 /** Properties that the style sheet gives and a file must carry itself. */
@@ -63,4 +64,25 @@ export function save(name: string, blob: Blob): void {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** Save what a view shows. */
+export async function exportAs({ session, section }: App, kind: "svg" | "png"): Promise<void> {
+  if (!session) return;
+  const { pane } = session;
+  const svg = standaloneSvg(pane.svg, getComputedStyle(pane.element).backgroundColor);
+  const name = `${section.title.replace(/[^\w.-]+/g, "-").slice(0, 60) || "graph"}.${kind}`;
+  if (kind === "svg") save(name, new Blob([svg], { type: "image/svg+xml" }));
+  else save(name, await pngOf(svg, ...pane.size()));
+}
+
+/** Put a link to this view on the clipboard. */
+export async function copyLink(app: App): Promise<void> {
+  const link = app.options.host.link(app.state);
+  if (!link) return;
+  const copied = await navigator.clipboard?.writeText(link).then(
+    () => true,
+    () => false,
+  );
+  app.tell(copied ? "Link copied." : "The link is in the address bar.");
 }

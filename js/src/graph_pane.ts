@@ -1,14 +1,15 @@
 // The pane that shows the drawing: layout, camera, selection, expanding in place.
 
-import { firstView, fitted, listen, revealed, type View, zoomed } from "./camera";
+import { anchored, firstView, fitted, revealed, type View, zoomed } from "./camera";
 import { compose, type LayoutCache } from "./compose";
 import { type Doc, differences } from "./doc";
 import { h, s } from "./dom";
 import type { Engine } from "./engine";
 import { drawnAs, type Focus, focusOn } from "./focus";
+import { listen } from "./gestures";
 import { type Entity, isRegion, regionEntity, regionOf } from "./lift";
 import { Painter } from "./paint";
-import { type Picture, pictureOf, type Rect } from "./picture";
+import { type Picture, pictureOf, placeAt } from "./picture";
 import { around } from "./scene";
 import { step, topmost, visible, type Way } from "./walk";
 
@@ -44,6 +45,7 @@ export class GraphPane {
   private turn = 0;
   private frame = 0;
   private placed: boolean;
+  private hidden = false;
 
   constructor(private readonly options: PaneOptions) {
     const { doc, prefix, signal } = options;
@@ -98,24 +100,16 @@ export class GraphPane {
       anchor !== null && this.picture?.places.get(anchor),
       anchor !== null && picture.places.get(anchor),
     ];
-    if (from && to) this.view = this.anchored(from, to);
+    if (from && to) this.view = anchored(this.view, from, to, this.size()[0]);
     const still = !this.picture || matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.picture = picture;
-    if (!this.placed) this.view = firstView(picture, ...this.size());
+    if (!this.placed) {
+      this.view = firstView(picture, ...this.size());
+      this.hidden = this.element.clientWidth === 0;
+    }
     this.placed = true;
     this.painter.setPicture(picture, before, this.view, still);
     this.refresh();
-  }
-
-  /** Keep the top centre of a region where it was, if that leaves its beginning in sight. */
-  private anchored(from: Rect, to: Rect): View {
-    const { k } = this.view;
-    const [width] = this.size();
-    let x = this.view.x + k * (from.x + from.width / 2 - to.x - to.width / 2);
-    let y = this.view.y + k * (from.y - to.y);
-    if (to.width * k < width) x = Math.min(Math.max(x, 8 - to.x * k), width - 8 - (to.x + to.width) * k);
-    y = Math.max(y, 8 - to.y * k);
-    return { k, x, y };
   }
 
   toggle(region: number): void {
@@ -212,8 +206,12 @@ export class GraphPane {
     return [this.element.clientWidth || 800, this.element.clientHeight || 500];
   }
 
+  /** A view that was drawn while it was hidden chooses its place when it first has a size. */
   private onResize(): void {
-    if (this.picture) this.setView(this.view);
+    if (!this.picture) return;
+    const hidden = this.hidden;
+    this.hidden = this.element.clientWidth === 0;
+    this.setView(hidden && !this.hidden ? firstView(this.picture, ...this.size()) : this.view);
   }
 
   private refresh(): void {
@@ -241,7 +239,8 @@ export class GraphPane {
 
   private onDoubleClick(event: MouseEvent): void {
     const entity = this.entityAt(event);
-    if (entity !== null && isRegion(entity)) this.toggle(regionOf(entity));
+    const inside = (event.target as Element).closest(".gl-pane");
+    if (entity !== null && isRegion(entity) && !inside) this.toggle(regionOf(entity));
   }
 
   /** The innermost thing at a place on the screen. */
@@ -251,12 +250,6 @@ export class GraphPane {
     const rect = this.element.getBoundingClientRect();
     const x = (event.clientX - rect.left - this.view.x) / this.view.k;
     const y = (event.clientY - rect.top - this.view.y) / this.view.k;
-    let best: [Entity, number] | null = null;
-    for (const [entity, place] of this.picture?.places ?? []) {
-      const inside = x >= place.x && x <= place.x + place.width && y >= place.y && y <= place.y + place.height;
-      const area = place.width * place.height;
-      if (inside && (!best || area < best[1])) best = [entity, area];
-    }
-    return best?.[0] ?? null;
+    return this.picture && placeAt(this.picture, x, y);
   }
 }

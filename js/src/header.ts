@@ -2,6 +2,7 @@
 
 import type { App } from "./app";
 import { button, h, icon } from "./dom";
+import { copyLink, exportAs } from "./export";
 import type { Section } from "./payload";
 
 const ICONS = {
@@ -75,9 +76,9 @@ function tools(app: App, signal: AbortSignal): HTMLElement {
     tool("minus", "Zoom out (-)", () => pane()?.zoom(1 / 1.3)),
     tool("plus", "Zoom in (+)", () => pane()?.zoom(1.3)),
     tool("fit", "Show all (f)", () => pane()?.fit()),
-    tool("svg", "Save what is seen as SVG (s)", () => void app.exportAs("svg")),
-    tool("png", "Save what is seen as PNG", () => void app.exportAs("png")),
-    app.options.host.standalone && tool("link", "Copy a link to this view", () => void app.copyLink()),
+    tool("svg", "Save what is seen as SVG (s)", () => void exportAs(app, "svg")),
+    tool("png", "Save what is seen as PNG", () => void exportAs(app, "png")),
+    app.options.host.standalone && tool("link", "Copy a link to this view", () => void copyLink(app)),
     tool("theme", "Light or dark (l)", () => app.toggleTheme()),
     tool("keys", "Keys (?)", () => app.showKeys()),
     tool("details", "Details (d)", () => app.togglePane("right")),

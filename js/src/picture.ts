@@ -126,6 +126,17 @@ function bounds(points: readonly number[]): Rect {
   return { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
 }
 
+/** The innermost thing at a point of the picture. */
+export function placeAt(picture: Picture, x: number, y: number): Entity | null {
+  let best: [Entity, number] | null = null;
+  for (const [entity, place] of picture.places) {
+    const inside = x >= place.x && x <= place.x + place.width && y >= place.y && y <= place.y + place.height;
+    const area = place.width * place.height;
+    if (inside && (!best || area < best[1])) best = [entity, area];
+  }
+  return best?.[0] ?? null;
+}
+
 /** Whether two rectangles share a point. */
 export function overlaps(a: Rect, b: Rect): boolean {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;

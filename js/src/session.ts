@@ -108,19 +108,26 @@ export class Session {
     if (this.keysOf(new Set(ids)).join("\n") !== now) void this.pane.setOpen(ids);
   }
 
-  /** Open or close a region, the one around the selection if none is given. */
+  /** Open or close a region, the selected one if none is given. */
   toggle(region?: number): void {
-    const id = region ?? this.regionOfSelection();
-    if (id > 0) {
-      this.pane.toggle(id);
-      if (region === undefined) this.select(regionEntity(id), false);
-    }
+    const id = region ?? this.selectedRegion();
+    if (id > 0) this.pane.toggle(id);
+  }
+
+  /** Select the region around the selection. */
+  up(): void {
+    const { selected, doc } = this;
+    if (selected === null) return;
+    const { regions, boxes } = doc.scene;
+    const inner = this.selectedRegion();
+    const outer = inner > 0 ? regions[inner].parent : isRegion(selected) ? 0 : boxes[selected].region;
+    this.select(outer > 0 ? regionEntity(outer) : null, true);
   }
 
   /** Open everything inside the selected region, or close all of it. */
   openInside(open: boolean): void {
     const { regions } = this.doc.scene;
-    const top = this.selected === null ? 0 : this.regionOfSelection();
+    const top = this.selectedRegion();
     const next = new Set(this.pane.openSet());
     const pending = [top];
     for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
@@ -131,12 +138,11 @@ export class Session {
     void this.pane.setOpen(next, top > 0 ? regionEntity(top) : null);
   }
 
-  private regionOfSelection(): number {
+  /** The region that is selected, a call's too; 0 if none is. */
+  private selectedRegion(): number {
     const { selected, doc } = this;
     if (selected === null) return 0;
-    if (isRegion(selected)) return regionOf(selected);
-    const { call, region } = doc.scene.boxes[selected];
-    return call >= 0 ? call : region;
+    return isRegion(selected) ? regionOf(selected) : Math.max(0, doc.scene.boxes[selected].call);
   }
 
   /** A call is its box, whether drawn as a box or as a region. */
