@@ -1,9 +1,9 @@
 // The pane that shows the drawing: layout, camera, selection, expanding in place.
 
 import { anchored, firstView, fitted, revealed, type View, zoomed } from "./camera";
+import { canvasOf } from "./canvas";
 import { compose, type LayoutCache } from "./compose";
 import { type Doc, differences } from "./doc";
-import { h, s } from "./dom";
 import type { Engine } from "./engine";
 import { drawnAs, type Focus, focusOn } from "./focus";
 import { listen } from "./gestures";
@@ -54,22 +54,9 @@ export class GraphPane {
     this.view = options.camera ?? { x: 0, y: 0, k: 1 };
     this.placed = options.camera !== null;
     this.painter = new Painter({ doc, counts: differences(doc), prefix }, () => this.ready());
-    const tip = s("path", { d: "M0 0.5L7 3.5L0 6.5z" });
-    const arrow = { id: `${prefix}arrow`, viewBox: "0 0 7 7", refX: 6.5, refY: 3.5, markerWidth: 7, markerHeight: 7 };
-    const marker = s("marker", { ...arrow, orient: "auto", markerUnits: "userSpaceOnUse", class: "gl-arrow" }, tip);
-    this.svg = s("svg", { class: "gl-svg", role: "presentation" }, s("defs", {}, marker), this.painter.world);
-    this.element = h(
-      "div",
-      {
-        class: "gl-canvas",
-        tabindex: 0,
-        role: "application",
-        "aria-roledescription": "graph",
-        "aria-label":
-          "Graph. Arrow keys follow the flow, Enter opens or closes a region, question mark lists all keys.",
-      },
-      this.svg,
-    );
+    const { svg, element } = canvasOf(this.painter.world, prefix);
+    this.svg = svg;
+    this.element = element;
     listen(
       this.element,
       { get: () => this.view, set: (view) => this.setView(view), takesWheel: options.takesWheel },
