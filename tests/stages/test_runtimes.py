@@ -38,7 +38,7 @@ def test_compilers_that_only_trace_are_bit_equal():
 
 
 @pytest.fixture
-def no_compiler(monkeypatch):
+def no_compiler():
     from torch._inductor import config, cpp_builder
 
     def forget():
@@ -47,8 +47,7 @@ def no_compiler(monkeypatch):
                 function.cache_clear()
 
     forget()
-    with monkeypatch.context() as patch:
-        patch.setattr(config.cpp, "cxx", ("/nonexistent/g++",))
+    with config.patch({"cpp.cxx": ("/nonexistent/g++",)}):
         yield
     forget()
 
