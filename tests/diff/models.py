@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -80,18 +80,18 @@ class Wrapped(nn.Module):
         return tuple(v for v in self.model(*args, **kwargs, return_dict=False) if isinstance(v, torch.Tensor))
 
 
-@lru_cache(maxsize=None)
+@cache
 def exported(name: str, **changes) -> torch.export.ExportedProgram:
     torch.manual_seed(0)
     model, args, kwargs = MODELS[name](**changes)
     return torch.export.export(Wrapped(model).eval(), args, kwargs, strict=False)
 
 
-@lru_cache(maxsize=None)
+@cache
 def reloaded(name: str) -> torch.export.ExportedProgram:
     return reload(exported(name))
 
 
-@lru_cache(maxsize=None)
+@cache
 def decomposed(name: str) -> torch.export.ExportedProgram:
     return exported(name).run_decompositions()
