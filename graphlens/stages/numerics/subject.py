@@ -118,7 +118,7 @@ def _flat_values(
 ) -> Iterator[tuple[Any, bool]]:
     """Yield `(value, whether it is the program's own)` for each placeholder in order."""
     if subject.exported:
-        flat = iter(_flat_call(subject.source, args, kwargs))
+        flat = iter(_flat_call(subject.source.call_spec.in_spec, args, kwargs))
         for spec in subject.source.graph_signature.input_specs:
             kind = spec.kind.name
             if kind == "USER_INPUT":
@@ -133,7 +133,7 @@ def _flat_values(
     codegen = subject.module.graph._codegen  # noqa: SLF001 - where FX keeps a graph's calling convention (torch 1.12 to 2.13)
     in_spec = getattr(getattr(codegen, "pytree_info", None), "in_spec", None)
     if in_spec is not None:
-        values = pytree.tree_leaves((args, dict(kwargs))) if len(in_spec.children()) == 2 else pytree.tree_leaves(args)
+        values = _flat_call(in_spec, args, kwargs) if in_spec.num_children == 2 else pytree.tree_leaves(args)
         yield from ((value, False) for value in values)
         return
     rest = iter(args)
@@ -151,16 +151,18 @@ def _flat_values(
 _MISSING = object()
 
 
-def _flat_call(program: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
-    """Flatten a call the way `ExportedProgram.__call__` does (`reorder_kwargs`, torch 2.3 to 2.13); constraints are not checked, for a run shows what they do."""
+def _flat_call(in_spec: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    """Flatten a call the way `ExportedProgram.__call__` does (`reorder_kwargs`, torch 2.3 to 2.13).
+
+    Constraints on the inputs are not checked: a run shows what they do.
+    """
     from torch.export._tree_utils import reorder_kwargs
 
-    in_spec = program.call_spec.in_spec
     ordered = reorder_kwargs(dict(kwargs), in_spec) if in_spec is not None and kwargs else dict(kwargs)
     flat: list[Any]
     flat, spec = pytree.tree_flatten((args, ordered))
     if in_spec is not None and spec.num_leaves != in_spec.num_leaves:
-        raise ValueError(f"the program was exported for {in_spec.num_leaves} inputs, and {spec.num_leaves} are given")
+        raise ValueError(f"the program was captured for {in_spec.num_leaves} inputs, and {spec.num_leaves} are given")
     return flat
 
 

@@ -106,7 +106,7 @@ def draws(node: fx.Node) -> bool:
         return False
     tags = getattr(node.target, "tags", None)
     if schema_of(node.target) is not None:
-        return torch.Tag.nondeterministic_seeded in (tags or ())
+        return bool(torch.Tag.nondeterministic_seeded in (tags or ()))
     module = getattr(node.target, "__module__", "") or ""
     return node.op != "call_function" or not module.startswith(("_operator", "math", "builtins"))
 
