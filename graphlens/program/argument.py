@@ -33,7 +33,7 @@ class Const(Struct, frozen=True, gc=False):
     text: str
 
 
-class Seq(Struct, frozen=True):
+class Seq(Struct, frozen=True, gc=False):
     """A tuple or a list. Which of the two it was is kept: a round trip that turns one into the other is a finding."""
 
     kind: OneOf["tuple", "list"]

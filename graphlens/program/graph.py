@@ -33,7 +33,7 @@ class ModuleCall(Struct, frozen=True, gc=False):
         return f"{self.path}@{index}" if at and index.isdigit() and "@" not in self.path else self.path
 
 
-class Provenance(Struct, frozen=True):
+class Provenance(Struct, frozen=True, gc=False):
     """One `from_node` entry (`torch.fx.traceback.NodeSource`) with the entries it came from in turn.
 
     `target` is text as torch wrote it, without addresses (`without_addresses`).
@@ -60,7 +60,7 @@ class Subgraph(Struct, frozen=True, gc=False):
     attribute: str
 
 
-class Node(Struct, frozen=True, kw_only=True):
+class Node(Struct, frozen=True, kw_only=True, gc=False):
     """One FX node.
 
     `target` is text: ``aten.linear.default``, ``higher_order.cond``, ``_operator.getitem``, the attribute or module

@@ -18,7 +18,7 @@ Size: TypeAlias = int | str
 """A number, or the canonical text of a symbolic expression such as ``"s77"`` or ``"4*s77"``."""
 
 
-class TensorValue(Struct, frozen=True, kw_only=True):
+class TensorValue(Struct, frozen=True, kw_only=True, gc=False):
     """One tensor. Sizes, strides and offset are in elements; `storage` numbers the storages of one graph.
 
     `type` is ``Tensor`` for plain and fake tensors, ``Parameter``, or the qualified name of a subclass.
@@ -51,7 +51,7 @@ class ConstValue(Struct, frozen=True, gc=False):
     value: Literal
 
 
-class ContainerValue(Struct, frozen=True):
+class ContainerValue(Struct, frozen=True, gc=False):
     """A tuple, list or dict of values (`keys` is empty unless it is a dict). An item may be absent: `None`."""
 
     kind: OneOf["tuple", "list", "dict"]

@@ -64,9 +64,11 @@ def build_graph(
     for i, raw in enumerate(graph.inputs):
         reading.item = f"inputs[{i}]"
         builder.placeholder(raw, (input_names[i] if i < len(input_names) else "") or f"arg{i}")
-    for i, node in enumerate(graph.nodes):
+    waiting = graph.nodes
+    waiting.reverse()
+    for i in range(len(waiting)):
         reading.node = i
-        _add_call(builder, node)
+        _add_call(builder, waiting.pop())  # what was read is let go, so that both forms never stand side by side whole
     reading.node = -1
     builder.output()
     _outside_calls(builder)
