@@ -11,19 +11,25 @@ from graphlens.errors import ArchiveError, GraphLensError
 from graphlens.version import __version__
 
 if TYPE_CHECKING:
-    from graphlens.api import diff, read, report, roundtrip, view
+    from graphlens.api import capture, diff, numerics, read, report, roundtrip, view
     from graphlens.diff import Diff
     from graphlens.program.program import Program
     from graphlens.stages import RoundTrip
+    from graphlens.stages.capture import Capture
+    from graphlens.stages.numerics import Numerics
     from graphlens.view import GraphView
 
 
 _LAZY = {
+    "Capture": "graphlens.stages.capture",
     "Diff": "graphlens.diff",
     "GraphView": "graphlens.view",
+    "Numerics": "graphlens.stages.numerics",
     "Program": "graphlens.program.program",
     "RoundTrip": "graphlens.stages",
+    "capture": "graphlens.api",
     "diff": "graphlens.api",
+    "numerics": "graphlens.api",
     "read": "graphlens.api",
     "report": "graphlens.api",
     "roundtrip": "graphlens.api",
@@ -32,13 +38,17 @@ _LAZY = {
 
 __all__ = [
     "ArchiveError",
+    "Capture",
     "Diff",
     "GraphLensError",
     "GraphView",
+    "Numerics",
     "Program",
     "RoundTrip",
     "__version__",
+    "capture",
     "diff",
+    "numerics",
     "read",
     "report",
     "roundtrip",

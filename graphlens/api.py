@@ -11,9 +11,11 @@ from graphlens.read import read
 if TYPE_CHECKING:
     from graphlens.diff import Diff
     from graphlens.stages import RoundTrip
+    from graphlens.stages.capture import Capture
+    from graphlens.stages.numerics import Numerics
     from graphlens.view import GraphView
 
-__all__ = ["diff", "read", "report", "roundtrip", "view"]
+__all__ = ["capture", "diff", "numerics", "read", "report", "roundtrip", "view"]
 
 
 def diff(a: Any, b: Any, *, profile: str = "all", **options: Any) -> Diff:
@@ -84,6 +86,53 @@ def roundtrip(
     from graphlens.stages import roundtrip as run
 
     return run(model, args, kwargs, **options)
+
+
+def numerics(
+    a: Any,
+    b: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Numerics:
+    """Run two programs side by side, compare every value that both have, and name the first node that departs on its own.
+
+    Parameters
+    ----------
+    a, b
+        The reference and the other: ExportedProgram, GraphModule, or the path of a ``.pt2``. They are run: trust an archive
+        as you would trust code.
+    args, kwargs
+        Inputs of one call, by default the program's own example inputs.
+    **options
+        Passed on to `graphlens.stages.numerics.numerics`: `seed`, `pins`.
+
+    Returns
+    -------
+    Numerics
+        ``str(result)`` is the verdict, ``result.first`` the first guilty node, ``result.table`` one row per pair of nodes.
+    """
+    from graphlens.stages.numerics import numerics as run
+
+    return run(a, b, args, kwargs, **options)
+
+
+def capture(**options: Any) -> Capture:
+    """Record what torch.compile does in a block: ``with graphlens.capture() as cap: compiled(x)``.
+
+    Parameters
+    ----------
+    **options
+        ``aot=True`` keeps AOTAutograd's graphs too; see `graphlens.stages.capture.capture`.
+
+    Returns
+    -------
+    Capture
+        ``str(cap)`` is the verdict; graphs, frames, breaks, recompiles and the timeline are DataFrames.
+    """
+    from graphlens.stages.capture import capture as listen
+
+    return listen(**options)
 
 
 def _viewable(source: Any) -> Any:

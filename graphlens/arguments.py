@@ -13,8 +13,8 @@ Parser = argparse.ArgumentParser
 
 
 def build_parser(door: str, parser_class: type[Parser] = Parser) -> Parser:
-    """Make the parser of one door, ``"cli"`` (sources are files) or ``"magic"`` (sources are names or files)."""
-    prog = "graphlens" if door == "cli" else "%graphlens"
+    """Make the parser of one door: ``"cli"`` (sources are files), ``"magic"`` (names or files), ``"cell"`` (a cell's code)."""
+    prog = {"cli": "graphlens", "cell": "%%graphlens"}.get(door, "%graphlens")
     parser = parser_class(prog=prog, description="The lens for PyTorch graphs.", allow_abbrev=False)
     if door == "cli":
         from graphlens.version import __version__
@@ -24,7 +24,7 @@ def build_parser(door: str, parser_class: type[Parser] = Parser) -> Parser:
     for name, help_text, add in _COMMANDS[door]:
         sub = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
         add(sub, door)
-        if door == "magic":
+        if door != "cli":
             sub.add_argument("-o", "--output", metavar="NAME", help="store the result under this name")
             sub.add_argument("--html", metavar="FILE", help="write an HTML report too")
     return parser
@@ -108,6 +108,17 @@ def _roundtrip(parser: Parser, door: str) -> None:
     _output(parser, door)
 
 
+def _numerics(parser: Parser, door: str) -> None:
+    _source(parser, "a", door)
+    _source(parser, "b", door)
+    parser.add_argument("args", metavar="ARG", nargs="*", help="names of the inputs; k=NAME for a keyword")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="for random numbers (default 0)")
+
+
+def _capture(parser: Parser, _door: str) -> None:
+    parser.add_argument("--aot", action="store_true", help="keep AOTAutograd's graphs too")
+
+
 def _report(parser: Parser, door: str) -> None:
     _source(parser, "file", door)
     _output(parser, door, required=True)
@@ -131,5 +142,9 @@ _COMMANDS: dict[str, list[tuple[str, str, Callable[[Any, str], None]]]] = {
         ("view", "Show a program, diff or round trip as a widget.", _view),
         ("diff", "Compare two programs.", _diff),
         ("roundtrip", "Export, decompose, save and load a model, and compare.", _roundtrip),
+        ("numerics", "Run two programs side by side and name the first node that departs.", _numerics),
+    ],
+    "cell": [
+        ("capture", "Record what torch.compile does while the cell runs.", _capture),
     ],
 }

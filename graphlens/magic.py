@@ -11,12 +11,13 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from graphlens.arguments import build_parser
 from graphlens.errors import GraphLensError
@@ -41,26 +42,36 @@ class _MagicParser(argparse.ArgumentParser):
 
 @magics_class
 class GraphlensMagics(Magics):  # type: ignore[misc]
-    """`%graphlens view|diff|roundtrip`."""
+    """`%graphlens view|diff|roundtrip|numerics`, and `%%graphlens capture` over a cell."""
 
     @no_var_expand  # type: ignore[untyped-decorator]
-    @line_magic  # type: ignore[untyped-decorator]
-    def graphlens(self, line: str) -> Any:
-        """Look at programs, compare them, put a model through a round trip: `%graphlens -h` lists the commands."""
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def graphlens(self, line: str, cell: str | None = None) -> Any:
+        """Look at programs, compare them, put a model through a round trip: `%graphlens -h` lists the commands.
+
+        Over a cell, `%%graphlens capture` runs it and records what torch.compile does.
+        """
         try:
-            options = build_parser("magic", _MagicParser).parse_args(_words(line))
+            options = build_parser("magic" if cell is None else "cell", _MagicParser).parse_args(_words(line))
+            if cell is not None:
+                return _capture(options, self.shell, cell)
             result = _RUN[options.command](options, self.shell.user_ns)
         except _HelpShown:
             return None
         except GraphLensError as error:
             raise UsageError(str(error)) from error
-        if options.html:
-            from graphlens.api import report
+        return _kept(result, options, self.shell)
 
-            print(f"wrote {report(result, options.html)}")
-        if options.output:
-            self.shell.user_ns[options.output] = result
-        return result
+
+def _kept(result: Any, options: argparse.Namespace, shell: Any) -> Any:
+    """Store a result and write its report, as asked for."""
+    if options.html:
+        from graphlens.api import report
+
+        print(f"wrote {report(result, options.html)}")
+    if options.output:
+        shell.user_ns[options.output] = result
+    return result
 
 
 def _words(line: str) -> list[str]:
@@ -132,15 +143,53 @@ def _diff(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:
 def _roundtrip(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:
     from graphlens.api import roundtrip
 
-    args = tuple(look_up(text, namespace) for text in options.args if "=" not in text)
-    kwargs = {
-        key: look_up(name, namespace) for key, _, name in (text.partition("=") for text in options.args if "=" in text)
-    }
+    args, kwargs = _inputs(options.args, namespace)
     chosen = {key: tuple(value.split(",")) for key in ("stages", "runtimes") if (value := getattr(options, key))}
     return roundtrip(look_up(options.model, namespace), args, kwargs, strict=options.strict, **chosen)
 
 
-_RUN = {"view": _view, "diff": _diff, "roundtrip": _roundtrip}
+def _inputs(texts: list[str], namespace: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Look up the inputs of a call: ``x`` is positional, ``mask=m`` a keyword."""
+    args = tuple(look_up(text, namespace) for text in texts if "=" not in text)
+    pairs = (text.partition("=") for text in texts if "=" in text)
+    return args, {key: look_up(name, namespace) for key, _, name in pairs}
+
+
+def _numerics(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:
+    from graphlens.api import numerics
+
+    args, kwargs = _inputs(options.args, namespace)
+    return numerics(look_up(options.a, namespace), look_up(options.b, namespace), args, kwargs, seed=options.seed)
+
+
+def _capture(options: argparse.Namespace, shell: Any, cell: str) -> Any:
+    """Run a cell as the shell would and record what is compiled; what the cell raises is raised, and shown once."""
+    from graphlens.api import capture
+
+    with capture(aot=options.aot) as cap, _tracebacks_later(shell):
+        done = shell.run_cell(cell)
+    _kept(cap, options, shell)
+    done.raise_error()
+    return cap
+
+
+@contextmanager
+def _tracebacks_later(shell: Any) -> Iterator[None]:
+    """Keep the shell from showing an error that is going to be raised."""
+    names = ("showtraceback", "showsyntaxerror", "showindentationerror")
+    before = {name: vars(shell)[name] for name in names if name in vars(shell)}
+    try:
+        for name in names:
+            setattr(shell, name, lambda *_args, **_kwargs: None)
+        yield
+    finally:
+        for name in names:
+            delattr(shell, name)
+        for name, value in before.items():
+            setattr(shell, name, value)
+
+
+_RUN = {"view": _view, "diff": _diff, "roundtrip": _roundtrip, "numerics": _numerics}
 
 
 def register(ipython: Any) -> None:
@@ -151,7 +200,8 @@ def register(ipython: Any) -> None:
 
 def unregister(ipython: Any) -> None:
     """Remove the magics."""
-    ipython.magics_manager.magics["line"].pop("graphlens", None)
+    for kind in ("line", "cell"):
+        ipython.magics_manager.magics[kind].pop("graphlens", None)
     ipython.magics_manager.registry.pop("GraphlensMagics", None)
 
 

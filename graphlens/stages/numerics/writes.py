@@ -95,7 +95,7 @@ def written_leaves(module: Any) -> frozenset[str]:
 def _may_alias(node: fx.Node) -> bool:
     schema = schema_of(node.target)
     if schema is None:
-        return node.op != "output"
+        return bool(node.op != "output")
     name = schema.name.rpartition("::")[2]
     return bool(name in _MAYBE_VIEWS or any(result.alias_info is not None for result in schema.returns))
 
