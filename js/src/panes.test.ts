@@ -3,7 +3,7 @@ import { Details } from "./details";
 import { Outline } from "./outline";
 import { SearchBox } from "./searchbox";
 import { Table } from "./table";
-import { nodeTable, plainTable } from "./tables";
+import { nodeTable, plainTable, tablesOf } from "./tables";
 import { docOf, NESTED, nestedDoc } from "./testing";
 
 const { signal } = new AbortController();
@@ -123,6 +123,14 @@ describe("tables", () => {
     const inputs = plainTable(NESTED.programs[0].tables[0], NESTED.strings);
     expect(inputs.title).toBe("Inputs");
     expect(inputs.rows).toBeGreaterThan(0);
+  });
+
+  it("of the same title are told apart", () => {
+    const doc = nestedDoc();
+    const { tables } = NESTED.programs[0];
+    const titles = tablesOf(doc, [tables[0]], NESTED.strings, () => {}).map((table) => table.title);
+    expect(new Set(titles).size).toBe(titles.length);
+    expect(titles).toContain(`Inputs of ${doc.label}`);
   });
 });
 

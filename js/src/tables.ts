@@ -101,11 +101,23 @@ export function tablesOf(
   onBox: (box: number) => void,
 ): LinkedTable[] {
   const own = section.map((table) => plainTable(table, strings));
-  if (!doc) return own;
+  if (!doc) return distinct(own, "");
   const mismatches = mismatchTable(doc, onBox);
   const data = doc.diff ? doc.diff.tables : doc.programs[0].program.tables;
   const rest = data.map((table) => plainTable(table, strings));
-  return [...(mismatches ? [mismatches] : []), ...own, ...rest, nodeTable(doc, onBox)].filter(
-    (table) => table.rows > 0 || table === mismatches,
+  const all = [...(mismatches ? [mismatches] : []), ...own, ...rest, nodeTable(doc, onBox)];
+  return distinct(
+    all.filter((table) => table.rows > 0 || table === mismatches),
+    doc.label,
   );
+}
+
+/** A title stands for one table: a second of the same title says what it is about. */
+function distinct(tables: readonly LinkedTable[], label: string): LinkedTable[] {
+  const seen = new Set<string>();
+  return tables.map((table, i) => {
+    const title = seen.has(table.title) ? `${table.title} of ${label || i + 1}` : table.title;
+    seen.add(title);
+    return { ...table, title };
+  });
 }
