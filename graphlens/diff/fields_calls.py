@@ -8,7 +8,7 @@ from graphlens.diff.commute import commutes
 from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
 from graphlens.diff.opinfo import MISSING, OpInfo, find
 from graphlens.diff.rows import Finding, shorten
-from graphlens.program.argument import Argument, Ref, Seq, argument_text, refs, same_argument
+from graphlens.program.argument import Argument, Const, Ref, Seq, argument_text, refs, same_argument
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import Value
 
@@ -38,19 +38,16 @@ class CallComparer:
         yield from self._beyond(a, b, common, bodies)
 
     def _plainly_same(self, a: Node, b: Node) -> bool:
-        """Whether two calls pass the same operands and simple literals by position: most do, and this is the fast way."""
-        if a.kwargs or b.kwargs or a.subgraphs or len(a.args) != len(b.args):
+        """Whether two calls pass the same operands and simple literals: most do, and this is the fast way to see it."""
+        if a.subgraphs or len(a.args) != len(b.args):
             return False
         forward = self.arguments.match.forward
-        for x, y in zip(a.args, b.args, strict=True):
-            if type(x) is not type(y):
+        if a.kwargs or b.kwargs:
+            if a.kwargs.keys() != b.kwargs.keys():
                 return False
-            if type(x) is Ref:
-                if forward.get(x.node) != y.node:  # type: ignore[union-attr]
-                    return False
-            elif not (type(x) in _EXACT and x == y):
+            if not all(_plain(value, b.kwargs[name], forward) for name, value in a.kwargs.items()):
                 return False
-        return True
+        return all(_plain(x, y, forward) for x, y in zip(a.args, b.args, strict=True))
 
     def _beyond(self, a: Node, b: Node, common: int, bodies: Mapping[str, bool]) -> Iterator[Finding]:
         """Compare what one side passes by position and the other by keyword, or not at all."""
@@ -153,6 +150,28 @@ class CallComparer:
 
 
 _EXACT = {int, bool, str, type(None)}
+
+
+def _plain(a: Argument, b: Argument, forward: Mapping[str, str]) -> bool:
+    """Whether two arguments are clearly the same; `False` only says that it takes a closer look."""
+    kind = type(a)
+    if kind is not type(b):
+        return False
+    if kind is Ref:
+        return forward.get(a.node) == b.node  # type: ignore[union-attr]
+    if kind in _EXACT:
+        return a == b
+    if kind is float:
+        return a == b != 0.0
+    if kind is Const:
+        return a == b and a.kind != "sym"  # type: ignore[union-attr]
+    if kind is Seq:
+        x, y = a.items, b.items  # type: ignore[union-attr]
+        same = a.kind == b.kind and len(x) == len(y)  # type: ignore[union-attr]
+        return same and all(type(i) is not Seq and _plain(i, j, forward) for i, j in zip(x, y, strict=True))
+    return False
+
+
 _KERNEL_CHOICES = {"cudnn_enable", "cudnn_enabled"}
 
 

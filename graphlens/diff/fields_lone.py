@@ -49,6 +49,8 @@ class LoneNodes:
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the nodes of a matched pair of graphs that have no partner."""
         for side, names in enumerate((match.alignment.only_a, match.alignment.only_b)):
+            if not names:
+                continue
             absorbed = self._absorbed(match, names, side=side)
             kind: Kind = "only_b" if side else "only_a"
             for name in names:

@@ -24,6 +24,8 @@ from graphlens.program.value import ConstValue, ContainerValue, OpaqueValue, Sym
 _ADDRESS = re.compile(r"^\d{9,}(?=$|@)")
 _APART = frozenset({"seq_nr", "creation_timestamp"})
 """The first is compared by order (`compare_seq_nr`), the second is the time of day."""
+_TEXT = frozenset({"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"})
+"""Made of texts only (and addresses, which may be equal), so that Python's `==` is exact."""
 _VALUES = (TensorValue, SymValue, ConstValue, ContainerValue, OpaqueValue)
 
 
@@ -41,7 +43,7 @@ class MetaComparer:
             return
         for key in a if a.keys() == b.keys() else {**a, **b}:
             left, right = a.get(key), b.get(key)
-            if left is right or key in _APART:
+            if left is right or key in _APART or (key in _TEXT and left == right):
                 continue
             if _empty(left) or _empty(right):
                 if not (_empty(left) and _empty(right)) and not (only_lost and _empty(left)):

@@ -96,6 +96,7 @@ def _renumbered(match: GraphMatch, a: Storages, b: Storages) -> bool:
     """Whether the storages of both sides differ in their numbers only: the usual case, told without sorting."""
     there: dict[int, int] = {}
     back: dict[int, int] = {}
+    one_sided = False
     for name_a, name_b in match.forward.items():
         left, right = a.get(name_a), b.get(name_b)
         if left is None or right is None:
@@ -103,10 +104,10 @@ def _renumbered(match: GraphMatch, a: Storages, b: Storages) -> bool:
         for where, one in left.items():
             two = right.get(where)
             if one is None or two is None:
+                one_sided = one_sided or one is not two
+            elif there.setdefault(one, two) != two or back.setdefault(two, one) != one:
                 return False
-            if there.setdefault(one, two) != two or back.setdefault(two, one) != one:
-                return False
-    return True
+    return not one_sided
 
 
 def _sharing(own: Place, root_a: Place, root_b: Place, left: int | None, right: int | None) -> Finding:

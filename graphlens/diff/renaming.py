@@ -12,12 +12,13 @@ from graphlens.program.value import Size
 class Renaming:
     """Which symbol of `a` is which symbol of `b`. Answers are remembered, for the same sizes come by thousands of times."""
 
-    __slots__ = ("_known", "backward", "forward")
+    __slots__ = ("_known", "backward", "forward", "identity")
 
     def __init__(self, symbols: Iterable[tuple[str, str]] = ()) -> None:
         pairs = tuple(symbols)
         self.forward: Mapping[str, str] = MappingProxyType(dict(pairs))
         self.backward: Mapping[str, str] = MappingProxyType({b: a for a, b in pairs})
+        self.identity = all(a == b for a, b in pairs)
         self._known: dict[tuple[str, str], bool] = {}
 
     def same(self, a: Size | None, b: Size | None) -> bool:
