@@ -18,7 +18,7 @@ from graphlens.program.program import ROOT, Program, child_path
 from graphlens.read import schema
 from graphlens.read.archive_call import Converted, build_graph
 from graphlens.read.archive_decode import KNOWN_MAJORS, Reading, decode
-from graphlens.read.archive_layout import AOTI, Layout, find_layout, payloads
+from graphlens.read.archive_layout import AOTI, Layout, compiled_name, find_layout, payloads
 from graphlens.read.archive_member import read_member
 from graphlens.read.archive_meta import Metadata, json_argument
 from graphlens.read.archive_signature import input_specs, module_calls, output_specs, ranges
@@ -208,6 +208,8 @@ def _program_meta(
     meta["treespec_namedtuple_fields"] = json_argument(
         {name: fields.field_names for name, fields in module.treespec_namedtuple_fields.items()}
     )
+    if reading.unknown:
+        meta["unknown_fields"] = json_argument(reading.unknown)
     return meta | _compiled_meta(archive, layout, reading)
 
 
@@ -218,7 +220,7 @@ def _compiled_meta(archive: Archive, layout: Layout, reading: Reading) -> dict[s
         inside = name.removeprefix(layout.root)
         if not inside.startswith(AOTI):
             continue
-        about = found.setdefault(inside.removeprefix(AOTI).partition("/")[0], {"files": 0, "bytes": 0})
+        about = found.setdefault(compiled_name(inside), {"files": 0, "bytes": 0})
         about["files"] += 1
         about["bytes"] += member.size
         if inside.endswith("_metadata.json") and member.size <= _SMALL_JSON:

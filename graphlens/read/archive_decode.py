@@ -43,6 +43,7 @@ class Reading:
         "node",
         "shared",
         "symbolic",
+        "unknown",
         "values",
     )
 
@@ -57,6 +58,8 @@ class Reading:
         """Whether any value has a symbol in it."""
         self.hints: dict[str, int | float] = {}
         """Example values by expression."""
+        self.unknown: dict[str, str] = {}
+        """Fields outside of nodes that the schema does not know: JSON path to JSON text."""
         self.shared: dict[Any, Any] = {}
         self.graph = "$"
         self.node = -1
@@ -218,6 +221,8 @@ def _keep(found: dict[str, Any], kind: type, field: str, value: Any, where: str,
     text = json.dumps(value)
     if kind is schema.Node and isinstance(found.get("metadata"), dict):
         found["metadata"] = {field: text, **found["metadata"]}
+    elif len(reading.unknown) < limits.MAX_UNKNOWN:
+        reading.unknown[f"{reading.path(where)}.{field}"[:_TEXT]] = text[: limits.MAX_UNKNOWN_TEXT]
     reading.notice(
         f"field {brief(field)} of {kind.__name__}",
         where,

@@ -82,9 +82,8 @@ def find_layout(archive: Archive, model: str | None) -> Layout:
         )
     root = _root(archive)
     models = tuple(_between(name, root + _MODELS, ".json") for name in members if _is_model(name, root))
-    compiled = {
-        name.removeprefix(root + AOTI).partition("/")[0]: None for name in members if name.startswith(root + AOTI)
-    }
+    inside = [name.removeprefix(root) for name in members if name.startswith(root + AOTI)]
+    compiled = dict.fromkeys(map(compiled_name, inside))
     if not models and not compiled:
         raise ArchiveError(f"{archive.name}: {_what_else(archive)}")
     chosen = _choose(archive, models, model)
@@ -102,6 +101,11 @@ def find_layout(archive: Archive, model: str | None) -> Layout:
         archive=f"{_small_text(archive, root + _FORMAT) or 'pt2'} archive {_small_text(archive, root + _VERSION)}".strip(),
         big_endian=_small_text(archive, root + _BYTE_ORDER) == "big",
     )
+
+
+def compiled_name(inside: str) -> str:
+    """Name of the compiled model that a member belongs to; on Windows torch joins the last parts with backslashes."""
+    return inside.removeprefix(AOTI).replace("\\", "/").partition("/")[0]
 
 
 def _root(archive: Archive) -> str:

@@ -20,6 +20,10 @@ RATIO_FREE_BYTES = 16 << 20
 MAX_NOTICES = 20
 """Notices of one kind; the rest is counted."""
 
+MAX_UNKNOWN = 1000
+MAX_UNKNOWN_TEXT = 10_000
+"""Unknown fields kept, and characters of each."""
+
 MAX_LOGICAL_FACTOR = 64
 """Logical size of a stored tensor to the size of its storage (an expanded tensor repeats elements)."""
 

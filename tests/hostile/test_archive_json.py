@@ -257,6 +257,11 @@ def test_fields_of_the_future_are_kept_and_shown():
     assert [n.name for n in program.graph.nodes] == [n.name for n in before.graph.nodes]
     assert program.graph["to"] == before.graph["to"]
     assert program.inputs == before.inputs
+    kept = dict(program.meta["unknown_fields"].items)
+    assert kept["$.compiler"] == '{"name": "x"}'
+    assert kept["$.graph_module.graph.tensor_values.to.sparsity"] == "0.5"
+    assert kept["$.graph_module.signature.input_specs[0].buffer.lazy"] == "true"
+    assert len(kept) == 3
     shown = " ".join(f"{notice.where} {notice.message}" for notice in program.notices)
     for word in ("'compiler'", "'priority'", "'sparsity'", "'lazy'", "0.5", "tensor_values.to", "input_specs[0]"):
         assert word in shown, shown

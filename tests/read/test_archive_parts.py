@@ -18,7 +18,7 @@ COMPILED = {
     "net/data/aotinductor/model/abc.wrapper.so": b"\x7fELF" + bytes(100),
     "net/data/aotinductor/model/abc.wrapper.cpp": b"int main(){}",
     "net/data/aotinductor/model/abc.wrapper_metadata.json": json.dumps(METADATA).encode(),
-    "net/data/aotinductor/second/def.so": b"\x7fELF",
+    "net/data/aotinductor/second\\def.so": b"\x7fELF",
     "net/archive_format": b"pt2",
     "net/archive_version": b"0",
 }
