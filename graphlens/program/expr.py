@@ -18,7 +18,10 @@ from graphlens.program.expr_terms import Expr, natural
 MAX_LENGTH = 20_000
 """Longer expressions are kept as they are written."""
 
-_MAX_NESTING = 300
+_MAX_NESTING = 200
+_MAX_WORK = 10_000
+"""Terms and factors collected in one expression, over all its sums and products: sums in sums in sums would be slow."""
+
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
     r"|(?P<string>'[^'\\]*'|\"[^\"\\]*\")|(?P<sign>\*\*|//|<<|>>|<=|>=|==|!=|[-+*/%<>&|~(),=]))"
@@ -41,6 +44,29 @@ Chain = tuple[str, list[Expr]]
 
 class _NotAnExpressionError(ValueError):
     pass
+
+
+class _Stacks:
+    """What is being read: operands, the operators and open calls before them, and the work that is left."""
+
+    __slots__ = ("operands", "signs", "work")
+
+    def __init__(self) -> None:
+        self.operands: list[Expr | Chain] = []
+        self.signs: list[_Call | Sign] = []
+        self.work = _MAX_WORK
+
+    def finish(self, operand: Expr | Chain) -> Expr:
+        """Collect a chain."""
+        if isinstance(operand, Expr):
+            return operand
+        self.spend(operand[1])
+        return terms.add(operand[1]) if operand[0] == "+" else terms.multiply(operand[1])
+
+    def spend(self, operands: list[Expr]) -> None:
+        self.work -= sum(max(len(operand.terms), len(operand.factors), 1) for operand in operands)
+        if self.work < 0:
+            raise _NotAnExpressionError
 
 
 class _Call:
@@ -74,7 +100,7 @@ def canonical_expr(text: str) -> str:
         return text
     try:
         return _parse(text).text
-    except (_NotAnExpressionError, ValueError, ZeroDivisionError, OverflowError, RecursionError):
+    except (_NotAnExpressionError, ValueError, ZeroDivisionError, OverflowError):
         return text
 
 
@@ -90,8 +116,8 @@ def rename_symbols(text: str, names: Mapping[str, str]) -> str:
 
 
 def _parse(text: str) -> Expr:
-    operands: list[Expr | Chain] = []
-    signs: list[_Call | Sign] = []
+    stacks = _Stacks()
+    operands, signs = stacks.operands, stacks.signs
     position, expecting = 0, True
     while position < len(text):
         token = _TOKEN.match(text, position)
@@ -104,33 +130,30 @@ def _parse(text: str) -> Expr:
             expecting = False
         elif expecting and token.lastgroup == "name" and word not in _UNARY:
             opened = _OPENED.match(text, position)
-            if opened is None:
-                operands.append(terms.symbol(word))
-                expecting = False
-            elif opened[1]:
-                operands.append(terms.call(word, []))
-                expecting = False
-            else:
+            if opened is not None and not opened[1]:
                 signs.append(_Call(word))
+            else:
+                operands.append(terms.symbol(word) if opened is None else terms.call(word, []))
+                expecting = False
             position = opened.end() if opened else position
         elif expecting and word == "(":
             signs.append(_Call(None))
         elif expecting and word in _UNARY:
             signs.append((word, _UNARY[word], True))
         elif not expecting and word in (")", ","):
-            expecting = _close(operands, signs, word)
+            expecting = _close(stacks, word)
         elif not expecting and word in _BINDS:
-            _reduce(operands, signs, _BINDS[word] + (word == "**"))
+            _reduce(stacks, _BINDS[word] + (word == "**"))
             signs.append((word, _BINDS[word], False))
             expecting = True
         else:
             raise _NotAnExpressionError
     if expecting:
         raise _NotAnExpressionError
-    _reduce(operands, signs, 0)
+    _reduce(stacks, 0)
     if signs or len(operands) != 1:
         raise _NotAnExpressionError
-    return _finish(operands[0])
+    return stacks.finish(operands[0])
 
 
 def _literal(word: str) -> Expr:
@@ -139,62 +162,61 @@ def _literal(word: str) -> Expr:
     return terms.number(Fraction(int(word))) if word.isdecimal() else terms.real(word)
 
 
-def _close(operands: list[Expr | Chain], signs: list[_Call | Sign], word: str) -> bool:
+def _close(stacks: _Stacks, word: str) -> bool:
     """Read ``,`` or ``)``: end an argument, and with the second the call. Return whether an operand must follow."""
-    _reduce(operands, signs, 0)
-    top = signs[-1] if signs else None
+    _reduce(stacks, 0)
+    top = stacks.signs[-1] if stacks.signs else None
     if not isinstance(top, _Call):
         raise _NotAnExpressionError
-    top.operands.append(_finish(operands.pop()))
+    top.operands.append(stacks.finish(stacks.operands.pop()))
     if word == ",":
         return True
-    signs.pop()
+    stacks.signs.pop()
+    stacks.spend(top.operands)
     if top.name is not None:
-        operands.append(_made(top.name, [operand for operand in top.operands if operand is not _KEYWORD]))
+        made = _made(top.name, [operand for operand in top.operands if operand is not _KEYWORD])
     else:
-        operands.append(top.operands[0] if len(top.operands) == 1 else terms.call("Tuple", top.operands))
+        made = top.operands[0] if len(top.operands) == 1 else terms.call("Tuple", top.operands)
+    stacks.operands.append(made)
     return False
 
 
-def _reduce(operands: list[Expr | Chain], signs: list[_Call | Sign], binds: int) -> None:
+def _reduce(stacks: _Stacks, binds: int) -> None:
     """Apply the operators that bind at least as tightly as `binds`, back to the open parenthesis."""
-    while signs:
-        top = signs[-1]
+    while stacks.signs:
+        top = stacks.signs[-1]
         if isinstance(top, _Call) or top[1] < binds:
             return
-        signs.pop()
-        right = _finish(operands.pop())
+        stacks.signs.pop()
+        right = stacks.finish(stacks.operands.pop())
         if top[2]:
-            negated = terms.multiply([terms.number(_MINUS_ONE), right])
-            operands.append({"-": negated, "+": right}.get(top[0]) or terms.call(top[0], [right]))
+            stacks.operands.append(
+                _negated(right) if top[0] == "-" else right if top[0] == "+" else terms.call(top[0], [right])
+            )
         else:
-            operands.append(_applied(top[0], operands.pop(), right))
+            stacks.operands.append(_applied(stacks, top[0], stacks.operands.pop(), right))
 
 
-def _applied(sign: str, left: Expr | Chain, right: Expr) -> Expr | Chain:
+def _negated(expr: Expr) -> Expr:
+    return terms.multiply([terms.number(_MINUS_ONE), expr])
+
+
+def _applied(stacks: _Stacks, sign: str, left: Expr | Chain, right: Expr) -> Expr | Chain:
     if sign in "+-":
-        added = right if sign == "+" else terms.multiply([terms.number(_MINUS_ONE), right])
-        return _chained("+", left, added)
+        return _chained(stacks, "+", left, right if sign == "+" else _negated(right))
     if sign in ("*", "/"):
-        inverse = terms.power(right, terms.number(_MINUS_ONE)) if sign == "/" else right
-        return _chained("*", left, inverse)
-    left = _finish(left)
+        return _chained(stacks, "*", left, terms.power(right, terms.number(_MINUS_ONE)) if sign == "/" else right)
+    left = stacks.finish(left)
     if sign == "=":
         return _KEYWORD
     return terms.power(left, right) if sign == "**" else terms.call(sign, [left, right])
 
 
-def _chained(sign: str, left: Expr | Chain, right: Expr) -> Chain:
+def _chained(stacks: _Stacks, sign: str, left: Expr | Chain, right: Expr) -> Chain:
     if not isinstance(left, Expr) and left[0] == sign:
         left[1].append(right)
         return left
-    return (sign, [_finish(left), right])
-
-
-def _finish(operand: Expr | Chain) -> Expr:
-    if isinstance(operand, Expr):
-        return operand
-    return terms.add(operand[1]) if operand[0] == "+" else terms.multiply(operand[1])
+    return (sign, [stacks.finish(left), right])
 
 
 def _made(name: str, operands: list[Expr]) -> Expr:

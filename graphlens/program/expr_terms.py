@@ -26,6 +26,8 @@ _COMMUTATIVE = {"Max", "Min", "Eq", "Ne", "And", "Or"}
 _ATOMS = {"true": "True", "false": "False", "IntInfinity": "int_oo", "NegativeIntInfinity": "-int_oo"}
 _MAX_EXPONENT = 64
 _MAX_BITS = 256
+_MAX_SPREAD = 64
+"""Terms of a sum over which a number is spread: what torch writes is spread already, and hostile text nests sums."""
 
 
 class Expr(Struct, frozen=True, gc=False):
@@ -130,7 +132,7 @@ def _product(coefficient: Fraction, factors: tuple[tuple[Expr, int], ...]) -> Ex
     if len(factors) == 1 and exponent == 1:
         if coefficient == 1:
             return base
-        if base.terms:
+        if 0 < len(base.terms) <= _MAX_SPREAD:
             return add(multiply([number(coefficient * scale), body]) for scale, body in base.terms)
     above = [_power_text(base, exponent) for base, exponent in factors if exponent > 0]
     below = [_power_text(base, -exponent) for base, exponent in factors if exponent < 0]

@@ -124,3 +124,17 @@ def test_long_sums_take_linear_time():
     assert time.perf_counter() - begin < 3
     assert found.startswith("a0 + a1 + a2") and len(free_symbols(found)) == 2200
     assert len(canonical_expr("a//" * 6000 + "b")) > 12_000
+
+
+def test_hostile_nesting_takes_bounded_time():
+    import time
+
+    wide = " + ".join(f"x{i}" for i in range(1500))
+    begin = time.perf_counter()
+    for text in (
+        "b + (" * 50 + wide + ")" * 50,
+        "2*(" * 60 + wide + ")" * 60,
+        "(" * 90 + wide.replace("+", "*") + ")*c" * 90,
+    ):
+        assert canonical_expr(text) == text
+    assert time.perf_counter() - begin < 5
