@@ -152,6 +152,12 @@ class Capture(Displayable):
         return a, b, len(diff.mismatches), str(diff.verdict).split("\n", 1)[0]
 
     @property
+    def diffs(self) -> Mapping[str, Diff]:
+        """The diff of each recompile whose two graphs were captured, by their names: ``f 0/0 → f 0/1``."""
+        pairs = [self._changed(row) for row in self._recording.recompiles]
+        return {f"{a} → {b}": self.diff(a, b) for a, b, changes, _ in pairs if changes is not None}
+
+    @property
     def verdict(self) -> str:
         """What torch.compile did, in a few lines."""
         from graphlens.stages.capture.timeline import verdict_text

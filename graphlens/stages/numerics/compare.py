@@ -94,9 +94,10 @@ def question_of(pairing: Pairing, both: Both, unit: Unit, values: tuple[Any, Any
     inputs_a, inputs_b = inputs_of(both, unit)
     state = next((both.states[name] for name in unit.nodes_a if name in both.states), None)
     return Question(
-        unit=unit,
         module_a=both.a.module,
         module_b=both.b.module,
+        nodes_a=tuple(pairing.a.live(both.a, name) for name in unit.nodes_a),
+        nodes_b=tuple(pairing.b.live(both.b, name) for name in unit.nodes_b),
         value_a=values[0],
         value_b=values[1],
         inputs_a=inputs_a,
@@ -104,7 +105,7 @@ def question_of(pairing: Pairing, both: Both, unit: Unit, values: tuple[Any, Any
         inputs_equal=inputs_equal,
         run_a=lambda job: pairing.a.call(job, state),
         run_b=lambda job: pairing.b.call(job, state),
-        memory=tensor_bytes(list(both.a.values.values()), list(both.b.values.values())),
+        memory=lambda: tensor_bytes(list(both.a.values.values()), list(both.b.values.values())),
         given=pairing.b.live(both.b, unit.b).op in ("placeholder", "get_attr") and len(unit.nodes_a) == 1,
     )
 

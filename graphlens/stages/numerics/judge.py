@@ -13,7 +13,6 @@ from torch.utils import _pytree as pytree
 from graphlens.stages.numerics.metrics import difference
 from graphlens.stages.numerics.rerun import LITTLE, SHARE, rerun, tensor_bytes
 from graphlens.stages.numerics.rows import Difference
-from graphlens.stages.numerics.units import Unit
 
 FACTOR = 10.0
 SLACK = {torch.float64: 32.0, torch.float32: 32.0, torch.bfloat16: 1.0, torch.float16: 1.0}
@@ -37,9 +36,10 @@ class Question(Struct, frozen=True, kw_only=True):
     input or a weight, which nothing has computed.
     """
 
-    unit: Unit
     module_a: Any
     module_b: Any
+    nodes_a: tuple[Any, ...]
+    nodes_b: tuple[Any, ...]
     value_a: Any
     value_b: Any
     inputs_a: dict[str, Any]
@@ -47,7 +47,7 @@ class Question(Struct, frozen=True, kw_only=True):
     inputs_equal: bool
     run_a: Callable[[Callable[[], Any]], Any]
     run_b: Callable[[Callable[[], Any]], Any]
-    memory: int
+    memory: Callable[[], int]
     given: bool = False
 
 
@@ -90,7 +90,7 @@ def _again(question: Question) -> tuple[Any, str]:
     """Run `b` on the inputs of `a`; say why where it cannot be run."""
     inputs = question.inputs_b or {}
     try:
-        return question.run_b(lambda: rerun(question.module_b, question.unit.nodes_b, inputs)), ""
+        return question.run_b(lambda: rerun(question.module_b, question.nodes_b, inputs)), ""
     except Exception as error:  # noqa: BLE001 - a node may refuse foreign inputs in any way
         text = str(error).splitlines()
         return None, f"it refuses the reference's inputs: {text[0] if text else type(error).__name__}"
@@ -100,7 +100,7 @@ def _deterministic(question: Question, value: Any) -> bool | None:
     """Whether running `b` once more gives the same; `None` where that would take too much memory or cannot be done."""
     if question.inputs_b is None:
         return None
-    if tensor_bytes(value) > max(LITTLE, SHARE * question.memory):
+    if tensor_bytes(value) > max(LITTLE, SHARE * question.memory()):
         return None
     again, note = _again(question)
     return None if note else difference(value, again).equal
@@ -140,11 +140,10 @@ def _scales(error: Difference) -> tuple[float, float]:
 def _reference(question: Question, tensors: list[torch.Tensor]) -> Any:
     """Run `a` in double precision; `None` where it stays in single, fails, or would take too much memory."""
     needed = 2 * max(8 // max(1, t.element_size()) for t in tensors) * tensor_bytes(question.inputs_a, question.value_a)
-    if needed > max(LITTLE, SHARE * question.memory):
+    if needed > max(LITTLE, SHARE * question.memory()):
         return None
-    unit = question.unit
     try:
-        found = question.run_a(lambda: rerun(question.module_a, unit.nodes_a, question.inputs_a, wide=True))
+        found = question.run_a(lambda: rerun(question.module_a, question.nodes_a, question.inputs_a, wide=True))
     except Exception:  # noqa: BLE001 - many kernels have no double precision
         return None
     leaves = [leaf for leaf in pytree.tree_leaves(found) if isinstance(leaf, torch.Tensor)]

@@ -21,21 +21,20 @@ SHARE = 0.02
 """What it may take of the memory that both sides hold, if that is more."""
 
 
-def rerun(module: Any, names: Sequence[str], inputs: Mapping[str, Any], *, wide: bool = False) -> Any:
+def rerun(module: Any, nodes: Sequence[fx.Node], inputs: Mapping[str, Any], *, wide: bool = False) -> Any:
     """Run nodes of a graph on given values and return the value of the last one.
 
     Parameters
     ----------
     module
         The module whose graph has the nodes; nested graphs are run as PyTorch runs them.
-    names
-        The nodes, in order.
+    nodes
+        Live nodes of it, in order.
     inputs
         The value of every node that they use from outside. Copied where a node may write to it.
     wide
         In double precision: inputs are converted, and dtypes among the arguments too.
     """
-    nodes = _by_name(module.graph, names)
     values = dict(inputs)
     if any(map(writes, nodes)):
         values = {name: _copied(value) for name, value in values.items()}
@@ -53,11 +52,6 @@ def rerun(module: Any, names: Sequence[str], inputs: Mapping[str, Any], *, wide:
             if last_use[source.name] == node.name:
                 values.pop(source.name, None)
     return last
-
-
-def _by_name(graph: fx.Graph, names: Sequence[str]) -> list[fx.Node]:
-    wanted = set(names)
-    return [node for node in graph.nodes if node.name in wanted]
 
 
 def _copied(value: Any) -> Any:

@@ -67,6 +67,11 @@ class Numerics(Displayable):
                 return found
         return None
 
+    @property
+    def programs(self) -> Mapping[str, Program]:
+        """The two programs, as ``a`` and ``b``."""
+        return {"a": self.program_a, "b": self.program_b}
+
     @cached_property
     def ranks(self) -> Mapping[int, int]:
         """Rank by local error (1 departs most) of each row that has one, by its position."""
@@ -90,7 +95,10 @@ class Numerics(Displayable):
 
         records = [table_values(row, self.ranks.get(i)) for i, row in enumerate(self.rows)]
         table = pd.DataFrame(records, columns=list(TABLE_COLUMNS))
-        return table.astype({"rank": "Int64", "max_ulp": "object", "local_max_ulp": "object"})
+        for column in ("rank", "max_ulp", "local_max_ulp"):  # whole numbers stay whole beside empty cells
+            at = TABLE_COLUMNS.index(column)
+            table[column] = pd.Series([record[at] for record in records], dtype="object")
+        return table
 
     @cached_property
     def suspects(self) -> pd.DataFrame:
