@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from msgspec import structs
+
 from graphlens.diff.commute import commutes
 from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
 from graphlens.diff.opinfo import MISSING, OpInfo, find
@@ -32,10 +34,14 @@ class CallComparer:
             start = 0
         common = min(len(a.args), len(b.args))
         for i in range(start, common):
-            yield from self.arguments.differences(("args", f"args[{i}]"), a.args[i], b.args[i], bodies)
+            for finding in self.arguments.differences(("args", f"args[{i}]"), a.args[i], b.args[i], bodies):
+                yield structs.replace(finding, aspect="kernel") if self._chooses_kernel(a, b, i, finding) else finding
         if len(a.args) == len(b.args) and not a.kwargs and not b.kwargs:
             return
         yield from self._beyond(a, b, common, bodies)
+
+    def _chooses_kernel(self, a: Node, b: Node, index: int, finding: Finding) -> bool:
+        return finding.aspect == "literal" and a.target == b.target and self._name(a, b, index) in _KERNEL_CHOICES
 
     def _plainly_same(self, a: Node, b: Node) -> bool:
         """Whether two calls pass the same operands and simple literals: most do, and this is the fast way to see it."""
@@ -63,7 +69,9 @@ class CallComparer:
         for name in {**a.kwargs, **b.kwargs}:
             place = ("kwargs", f"kwargs[{name!r}]")
             if name in a.kwargs and name in b.kwargs:
-                yield from self.arguments.differences(place, a.kwargs[name], b.kwargs[name], bodies)
+                for finding in self.arguments.differences(place, a.kwargs[name], b.kwargs[name], bodies):
+                    kernel = finding.aspect == "literal" and name in _KERNEL_CHOICES
+                    yield structs.replace(finding, aspect="kernel") if kernel else finding
             elif name in a.kwargs and name not in theirs:
                 yield self._one_sided(place, name, a.kwargs[name], info_b, mine=True)
             elif name in b.kwargs and name not in ours:

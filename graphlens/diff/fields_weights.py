@@ -142,22 +142,28 @@ def _filled(tensor: StoredTensor) -> StoredTensor:
 
 def _aliasing(pairs: Pairs) -> Iterator[Finding]:
     """Yield tensors that share storage with another one on one side only, up to the names of storages."""
-    first_a: dict[str, str] = {}
-    first_b: dict[str, str] = {}
+    first_a: dict[str, int] = {}
+    first_b: dict[str, int] = {}
     both = [(a, b) for a, b in pairs if a is not None and b is not None]
-    for a, b in sorted(both, key=lambda pair: sorted((pair[0].fqn, pair[1].fqn))):
-        root_a = a.fqn if a.storage is None else first_a.setdefault(a.storage, a.fqn)
-        root_b = a.fqn if b.storage is None else first_b.setdefault(b.storage, a.fqn)
+    both.sort(key=lambda pair: sorted((pair[0].fqn, pair[1].fqn)))
+    for i, (a, b) in enumerate(both):
+        root_a = i if a.storage is None else first_a.setdefault(a.storage, i)
+        root_b = i if b.storage is None else first_b.setdefault(b.storage, i)
         if root_a == root_b:
             continue
         kind: Kind = "lost" if b.storage is None else "added" if a.storage is None else "changed"
-        texts = [
-            "" if number is None else "its own storage" if root == a.fqn else f"shares storage with {root}"
-            for root, number in ((root_a, a.storage), (root_b, b.storage))
-        ]
         yield Finding(
-            field=f"aliasing[{a.fqn}]", kind=kind, a=texts[0], b=texts[1], value_a=a.storage, value_b=b.storage
+            field=f"aliasing[{a.fqn}]",
+            kind=kind,
+            a=_shared(a.storage, both[root_a][0].fqn, alone=root_a == i),
+            b=_shared(b.storage, both[root_b][1].fqn, alone=root_b == i),
+            value_a=a.storage,
+            value_b=b.storage,
         )
+
+
+def _shared(storage: str | None, first: str, *, alone: bool) -> str:
+    return "" if storage is None else "its own storage" if alone else f"shares storage with {first}"
 
 
 def stored_text(tensor: StoredTensor | None) -> str:

@@ -1,0 +1,119 @@
+"""Archives of four torch releases: every pair of releases of one case, without torch."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+from diff.edits import MIRROR
+
+from graphlens.diff import Diff, compare, compare_many
+from graphlens.program.program import Program
+from graphlens.read import read
+
+ARCHIVES = Path(__file__).parents[1] / "data" / "archives"
+RELEASES = ("2.5.1", "2.9.1", "2.13.0", "2.15.0")
+CASES = sorted({path.stem for path in ARCHIVES.glob("torch-*/*.pt2")})
+
+
+@cache
+def program(case: str, release: str) -> Program:
+    return read(ARCHIVES / f"torch-{release}" / f"{case}.pt2")
+
+
+@cache
+def diff(case: str, a: str, b: str) -> Diff:
+    return compare(program(case, a), program(case, b))
+
+
+def has(case: str, release: str) -> bool:
+    return (ARCHIVES / f"torch-{release}" / f"{case}.pt2").exists()
+
+
+SINGLE = [(case, release) for case in CASES for release in RELEASES if has(case, release)]
+PAIRS = [
+    (case, a, b) for case in CASES for a, b in itertools.combinations(RELEASES, 2) if has(case, a) and has(case, b)
+]  # fmt: skip
+
+
+def rows(found: Diff, *severities: str) -> Counter[tuple[str, str, str]]:
+    return Counter((r.family, r.kind, r.aspect) for r in found.rows if r.cause == "root" and r.severity in severities)
+
+
+def test_there_are_pairs_of_every_release():
+    assert len(PAIRS) > 30
+    assert {release for _, *both in PAIRS for release in both} == set(RELEASES)
+
+
+@pytest.mark.parametrize(("case", "release"), SINGLE)
+def test_a_file_is_itself(case, release):
+    found = diff(case, release, release)
+    assert found.ok, str(found)
+    assert found.proof.level == "identical"
+    again = compare(program(case, release), read(ARCHIVES / f"torch-{release}" / f"{case}.pt2"))
+    assert again.ok, str(again)
+
+
+@pytest.mark.parametrize(("case", "a", "b"), PAIRS)
+def test_every_node_is_accounted_for_and_the_mirror_image_is_the_same(case, a, b):
+    found, back = diff(case, a, b), diff(case, b, a)
+    for side, release in (("node_a", a), ("node_b", b)):
+        listed = Counter(n for row in found.node_rows for n in getattr(row, side).split(", ") if n)
+        assert sum(listed.values()) == sum(len(graph) for graph in program(case, release).graphs.values())
+    forward = Counter((r.node_a, r.node_b, r.family, r.kind, r.where) for r in found.rows if "[" not in r.where)
+    backward = Counter(
+        (r.node_b, r.node_a, r.family, MIRROR.get(r.kind, r.kind), r.where) for r in back.rows if "[" not in r.where
+    )
+    assert forward == backward
+    assert found.proof.level == back.proof.level
+    assert not found.ok or found.proof.same
+    assert found.proof.same or rows(found, "wrong_result", "breaks_pass"), str(found)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if has(case, "2.15.0")])
+def test_torch_2_15_writes_what_2_13_wrote(case):
+    """The same programs; only lines of torch's own files moved, which `stack_trace="user"` does not count."""
+    found = diff(case, "2.13.0", "2.15.0")
+    assert found.proof.level == "identical", str(found)
+    assert {row.field for row in found.rows} <= {"stack_trace"}
+    quiet = compare(program(case, "2.13.0"), program(case, "2.15.0"), stack_trace="user")
+    assert quiet.ok, str(quiet)
+    assert any("CRC-32" in text for text in quiet.proof.assumptions) == bool(program(case, "2.13.0").stored)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if has(case, "2.9.1")])
+def test_torch_2_9_computes_what_2_13_computes(case):
+    """Up to a flag that chooses the kernel of norms, which another build fills in otherwise, and one assertion that went."""
+    found = diff(case, "2.9.1", "2.13.0")
+    assert rows(found, "wrong_result") == {}, str(found)
+    account = {
+        "decoder_static": {("args", "added", "kernel"): 6},
+        "decoder_dynamic": {("args", "added", "kernel"): 6},
+        "training_conv": {("args", "changed", "kernel"): 1},
+        "unbacked": {("target", "only_a", "assertion"): 1},
+    }.get(case, {})
+    assert rows(found, "breaks_pass") == account, str(found)
+    assert found.proof.same == (not account)
+    assert ("schema_version", "changed", "") in rows(found, "cosmetic")
+
+
+@pytest.mark.parametrize("release", ["2.9.1", "2.13.0", "2.15.0"])
+@pytest.mark.parametrize("case", [case for case in CASES if has(case, "2.5.1")])
+def test_torch_2_5_is_another_program_level(case, release):
+    """It wrote the other name of a tied weight and pickled all weights, so that no value can be compared."""
+    found = diff(case, "2.5.1", release)
+    stored = {(row.kind, row.aspect) for row in found.rows if row.family in ("weights", "constants")}
+    assert stored <= {("renamed", ""), ("lost", ""), ("added", "")}, str(found)
+    if program(case, "2.5.1").stored and found.proof.same:
+        assert any("equal where unknown" in text for text in found.proof.assumptions)
+    assert "source_fn_stack" in {row.field for row in found.rows} or case == "pytree"
+
+
+def test_the_account_of_one_case_over_all_releases():
+    many = compare_many({release: program("pytree", release) for release in RELEASES})
+    assert many.departing == ("2.9.1", "2.13.0", "2.15.0")
+    assert all(found.proof.same for found in many.diffs.values()), str(many)
+    assert {row.field for row in many.diffs["2.13.0"].rows} >= {"schema_version"}
