@@ -86,7 +86,8 @@ class Builder:
 
     def share(self, item: Shared) -> Shared:
         """Return one object for equal ones."""
-        return self.reading.shared.setdefault(item, item)
+        shared: Shared = self.reading.shared.setdefault(item, item)
+        return shared
 
     def add(self, node: Node) -> Ref:
         """Append a node, and make it known to the nodes after it."""
