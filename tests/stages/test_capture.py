@@ -25,9 +25,8 @@ def fresh_dynamo():
 
 def state_of_dynamo():
     """Everything a capture could leave behind: the functions it listens to, configs, callbacks, backends."""
-    functions = [
-        vars(hooks._find(module, path)[0])[hooks._find(module, path)[1]] for _, module, path, _ in hooks.POINTS
-    ]
+    places = [hooks._find(module, path) for _, module, path, _ in hooks.POINTS]
+    functions = [vars(owner).get(name) for owner, name in places]
     return (
         functions,
         torch._dynamo.config.get_config_copy(),
@@ -188,6 +187,19 @@ def test_aot_graphs_on_request():
     with capture() as plain:
         compiled(torch.ones(2, 4))
     assert plain.graphs["kind"].tolist() == ["dynamo"]
+
+
+def test_aot_graphs_are_found_where_older_releases_have_them(monkeypatch):
+    older = tuple(point for point in hooks.POINTS if not point[2].startswith("_log_"))
+    monkeypatch.setattr(hooks, "POINTS", older)
+    with capture(aot=True) as cap:
+        torch.compile(Affine(), backend="aot_eager")(torch.ones(2, 4)).sum().backward()
+    assert cap.graphs["kind"].tolist() == ["dynamo", "aot joint", "aot forward", "aot backward"]
+    torch._dynamo.reset()
+    with capture(aot=True) as cap, torch.no_grad():
+        torch.compile(Affine(), backend="aot_eager")(torch.ones(2, 4))
+    assert "aot inference" in cap.graphs["kind"].tolist()
+    assert cap.notices == ()
 
 
 def test_module_compiled_in_place():

@@ -106,9 +106,8 @@ def break_outcome(text: str) -> str:
     return "resumed"
 
 
-def break_frames(error: Any, options: Any) -> tuple[Frame, ...]:
-    """The user's stack at a graph break, outermost first (`real_stack` of the exception, torch 2.0 to 2.13)."""
-    stack = getattr(error, "real_stack", None)
+def break_frames(stack: Any, options: Any) -> tuple[Frame, ...]:
+    """The user's stack at a graph break, outermost first; without one, where Dynamo stands (torch 2.1 to 2.13)."""
     if not stack:
         from torch._guards import TracingContext
 

@@ -22,19 +22,26 @@ class Listener(Protocol):
         """Take note of one event. Must not raise."""
 
 
+_AOT = "torch._functorch._aot_autograd.graph_compile"
+
 POINTS: tuple[tuple[str, str, str, str], ...] = (
     ("output_graph", "torch._dynamo.output_graph", "OutputGraph.__init__", "after"),
     ("graph_break", "torch._dynamo.symbolic_convert", "InstructionTranslatorBase.log_graph_break", "before"),
+    ("graph_break", "torch._dynamo.symbolic_convert", "log_graph_break", "before"),
     ("recompile", "torch._dynamo.convert_frame", "get_and_maybe_log_recompilation_reasons", "after"),
     ("metrics", "torch._dynamo.utils", "add_compilation_metrics_to_chromium", "before"),
     ("compile_start", "torch._dynamo.callback", "CompilationCallbackHandler.run_start_callbacks", "before"),
     ("compile_end", "torch._dynamo.callback", "CompilationCallbackHandler.run_end_callbacks", "before"),
     ("reset", "torch._dynamo.callback", "CompilationCallbackHandler.clear", "before"),
-    ("aot_joint", "torch._functorch._aot_autograd.graph_compile", "_log_joint_graph", "before"),
-    ("aot_parts", "torch._functorch._aot_autograd.graph_compile", "_log_fw_bw_graphs", "before"),
-    ("aot_inference", "torch._functorch._aot_autograd.graph_compile", "_log_inference_graph", "before"),
+    ("aot_joint", _AOT, "_log_joint_graph", "before"),
+    ("aot_joint", _AOT, "run_joint_graph_passes_on_hops", "before"),
+    ("aot_parts", _AOT, "_log_fw_bw_graphs", "before"),
+    ("aot_parts", _AOT, "maybe_inline_graph_saved_tensors_hooks", "before"),
+    ("aot_inference", _AOT, "_log_inference_graph", "before"),
+    ("aot_inference", _AOT, "aot_stage2_inference", "before"),
 )
-"""Event, module, function, and whether it is reported before or after it ran (checked on torch 2.13)."""
+"""Event, module, function, and whether it is reported before or after it ran; the first place of an event that this torch
+has is taken. The first ones are those of torch 2.13, the second ones those of torch 2.9 (read in its source)."""
 
 _lock = threading.RLock()
 _listeners: tuple[Listener, ...] = ()
@@ -64,11 +71,13 @@ def detach(listener: Listener) -> None:
 
 def _absent() -> tuple[str, ...]:
     there = {wrapper.__graphlens_event__ for *_, wrapper in _installed}
-    return tuple(event for event, *_ in POINTS if event not in there)
+    return tuple(dict.fromkeys(event for event, *_ in POINTS if event not in there))
 
 
 def _install() -> tuple[str, ...]:
     for event, module, path, when in POINTS:
+        if event not in _absent():
+            continue
         owner, name = _find(module, path)
         original = vars(owner).get(name) if owner is not None else None
         if callable(original):

@@ -52,19 +52,27 @@ def _last_break(recording: Recording) -> str:
 
 
 def aot(kinds: tuple[str, ...], recording: Recording, call: Call, _result: Any, _error: BaseException | None) -> None:
-    """AOTAutograd logs one or two graphs, its first arguments."""
+    """AOTAutograd has one or two graphs, the first arguments; in torch 2.9 the inference graph is a field of the second."""
     if recording.aot:
-        for kind, graph_module in zip(kinds, call[0], strict=False):
+        given = call[0] if hasattr(call[0][0], "graph") else [call[0][1].graph_module]
+        for kind, graph_module in zip(kinds, given, strict=False):
             recording.add_graph(f"aot {kind}", graph_module)
 
 
 def graph_break(recording: Recording, call: Call, _result: Any, _error: BaseException | None) -> None:
-    """Dynamo logs a graph break: ``log_graph_break(self, code_options, reason, exc)``."""
-    given = _arguments(call, ("self", "code_options", "reason", "exc"))
+    """Dynamo logs a graph break: ``log_graph_break(self, code_options, reason, exc)``.
+
+    In torch 2.9 it is ``log_graph_break(code_options, reason, exc_info, user_stack)``.
+    """
+    method = bool(call[0]) and not isinstance(call[0][0], dict)
+    names = (
+        ("self", "code_options", "reason", "exc") if method else ("code_options", "reason", "exc_info", "user_stack")
+    )
+    given = _arguments(call, names)
     error, options = given.get("exc"), given.get("code_options") or {}
     if getattr(error, "logged", False):
         return
-    frames = dynamo.break_frames(error, options)
+    frames = dynamo.break_frames(getattr(error, "real_stack", None) or given.get("user_stack"), options)
     own = dynamo.own_frame(frames)
     text = dynamo.break_text(str(error) if error is not None else str(given.get("reason")))
     name = str(options.get("co_name", ""))
@@ -87,7 +95,10 @@ def graph_break(recording: Recording, call: Call, _result: Any, _error: BaseExce
 
 def recompile(recording: Recording, call: Call, result: Any, error: BaseException | None) -> None:
     """Dynamo has found out why it compiles a frame again; with ``error_on_recompile`` it raises instead."""
-    code = _arguments(call, ("cache_entries", "frame", "backend", "skip_logging"))["frame"].f_code
+    given = _arguments(call, ("cache_entries", "frame"))
+    if given.get("skip_logging"):
+        return
+    code = given["frame"].f_code
     reasons = [str(error)] if error is not None else [str(reason) for reason in result or ()]
     now = recording.now
     for reason in reasons or ["torch gives no reason"]:
