@@ -53,7 +53,7 @@ export class App {
     const { host, signal } = options;
     this.state = host.initial();
     this.keeper = new Keeper(host, signal);
-    this.setTheme = followTheme(root, signal);
+    this.setTheme = followTheme(root, () => this.session?.repaint(), signal);
     this.setTheme(this.state.theme);
     this.drawer = new Drawer((table) => this.patch({ table }), signal);
     this.search = new SearchBox(
@@ -195,8 +195,6 @@ export class App {
   toggleTheme(): void {
     const theme = this.root.dataset.mode === "dark" ? "light" : "dark";
     this.setTheme(theme);
-    this.session?.minimap.reset();
-    this.session?.pane.setView(this.session.pane.view);
     this.patch({ theme });
   }
 

@@ -11,5 +11,7 @@ export function canvasOf(world: SVGGElement, prefix: string): { svg: SVGSVGEleme
   const marker = s("marker", { ...arrow, orient: "auto", markerUnits: "userSpaceOnUse", class: "gl-arrow" }, tip);
   const svg = s("svg", { class: "gl-svg", role: "presentation" }, s("defs", {}, marker), world);
   const spoken = { role: "application", "aria-roledescription": "graph", "aria-label": NAME };
-  return { svg, element: h("div", { class: "gl-canvas", tabindex: 0, ...spoken }, svg) };
+  // JupyterLab before 4.1 sees keys before we do, and leaves those alone that are pressed in such an element.
+  const keys = { tabindex: 0, "data-lm-suppress-shortcuts": "true" };
+  return { svg, element: h("div", { class: "gl-canvas", ...keys, ...spoken }, svg) };
 }

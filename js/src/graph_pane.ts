@@ -20,7 +20,8 @@ export interface PaneEvents {
   readonly onReady: (boxes: number, regions: number, notes: readonly string[]) => void;
   readonly onBusy: () => void;
   readonly onOpen: (open: ReadonlySet<number>) => void;
-  readonly onCamera: (view: View, picture: Picture) => void;
+  /** The picture is seen from `view`; `chosen` if the reader or a link chose that. */
+  readonly onCamera: (view: View, picture: Picture, chosen: boolean) => void;
 }
 
 export interface PaneOptions extends PaneEvents {
@@ -46,6 +47,7 @@ export class GraphPane {
   private frame = 0;
   private placed: boolean;
   private hidden = false;
+  private chosen = false;
 
   constructor(private readonly options: PaneOptions) {
     const { doc, prefix, signal } = options;
@@ -157,8 +159,9 @@ export class GraphPane {
     else this.element.removeAttribute("aria-activedescendant");
   }
 
-  setView(view: View): void {
+  setView(view: View, chosen = true): void {
     this.view = view;
+    this.chosen ||= chosen;
     cancelAnimationFrame(this.frame);
     this.frame = requestAnimationFrame(() => this.refresh());
   }
@@ -198,13 +201,13 @@ export class GraphPane {
     if (!this.picture) return;
     const hidden = this.hidden;
     this.hidden = this.element.clientWidth === 0;
-    this.setView(hidden && !this.hidden ? firstView(this.picture, ...this.size()) : this.view);
+    this.setView(hidden && !this.hidden ? firstView(this.picture, ...this.size()) : this.view, false);
   }
 
   private refresh(): void {
     if (!this.picture) return;
     this.painter.refresh(this.view, ...this.size(), this.focus);
-    this.options.onCamera(this.view, this.picture);
+    this.options.onCamera(this.view, this.picture, this.chosen);
   }
 
   private ready(): void {

@@ -49,11 +49,20 @@ interface WidgetProps {
   readonly asset: RenderOptions["asset"];
 }
 
+/** Our keys are not the notebook's: else "a" would insert a cell and "d d" delete the one around the view. */
+function keepKeys(el: HTMLElement, signal: AbortSignal): void {
+  const keep = (event: KeyboardEvent) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  };
+  el.addEventListener("keydown", keep, { signal });
+}
+
 async function renderWidget({ model, el, signal, asset }: WidgetProps): Promise<void> {
   const resize = () => {
     el.style.height = `${heightOf(model)}px`;
   };
   resize();
+  keepKeys(el, signal);
   model.on("change:height", resize);
   signal.addEventListener("abort", () => model.off("change:height", resize));
   await render(el, payloadOf(model), { asset, host: anywidgetHost(model), signal });

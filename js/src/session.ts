@@ -45,9 +45,9 @@ export class Session {
       onBusy: () => options.onState("loading", 0, 0, []),
       onReady: (boxes, regions, notes) => options.onState("ready", boxes, regions, notes),
       onOpen: (regions) => options.onOpen(this.keysOf(regions)),
-      onCamera: (view, picture) => {
+      onCamera: (view, picture, chosen) => {
         this.minimap.update(picture, view, ...this.pane.size());
-        options.onCamera(view);
+        if (chosen) options.onCamera(view);
       },
     });
     this.minimap = new Minimap((x, y) => this.centre(x, y), signal);
@@ -162,6 +162,12 @@ export class Session {
     const { label, sub } = scene.boxes[entity];
     const status = this.doc.diff ? `, ${this.doc.status(entity).replace("_", " ")}` : "";
     return `${nodeName(this.doc, entity)}, ${label}, ${sub}${status}`;
+  }
+
+  /** Draw again what is not styled by the sheet. */
+  repaint(): void {
+    this.minimap.reset();
+    this.pane.setView(this.pane.view, false);
   }
 
   private centre(x: number, y: number): void {

@@ -2,13 +2,25 @@
 
 import type { ViewState } from "./state";
 
-/** Keep `data-mode` of the root right until the signal ends; returns a function that applies another choice. */
-export function followTheme(root: HTMLElement, signal: AbortSignal): (theme: ViewState["theme"]) => void {
+/**
+ * Keep `data-mode` of the root right until the signal ends; returns a function that applies another choice.
+ *
+ * `data-chosen` says that the reader chose, so that the notebook's own colours do not apply.
+ */
+export function followTheme(
+  root: HTMLElement,
+  onMode: () => void,
+  signal: AbortSignal,
+): (theme: ViewState["theme"]) => void {
   let chosen: ViewState["theme"] = "auto";
   const system = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
     const dark = chosen === "auto" ? (notebookIsDark(document.body) ?? system.matches) : chosen === "dark";
-    root.dataset.mode = dark ? "dark" : "light";
+    const mode = dark ? "dark" : "light";
+    root.toggleAttribute("data-chosen", chosen !== "auto");
+    if (root.dataset.mode === mode) return;
+    root.dataset.mode = mode;
+    onMode();
   };
   system.addEventListener("change", apply, { signal });
   const observer = new MutationObserver(apply);

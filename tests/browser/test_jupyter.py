@@ -51,6 +51,9 @@ def test_a_nested_branch_opens_and_a_node_tells_its_source(page, lab, home, writ
     widget(page).locator(".gl-canvas").press("Enter")
     expect(widget(page).locator(".gl-frame.gl-selected, .gl-selected .gl-pane").first).to_be_visible()
     assert int(widget(page).get_attribute("data-regions")) > before
+    for key in "ddaxb":
+        widget(page).locator(".gl-canvas").press(key)
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
     node = widget(page).locator(".gl-shape", has_text="sin")
     expect(node).to_have_count(1)
     bring(node)

@@ -106,6 +106,8 @@ def test_the_keyboard_is_enough(opened, nested_report):
 
 def test_a_link_reopens_the_same_view(opened, nested_report):
     page = opened(nested_report)
+    page.wait_for_timeout(600)
+    assert page.evaluate("location.hash") == ""
     search(page, f"op:sin graph:{INNERMOST}")
     page.wait_for_timeout(600)
     fragment = page.evaluate("location.hash")
