@@ -56,7 +56,8 @@ def to_argument(raw: Raw, scope: Scope, place: int | str) -> Argument:
             return ref
     known = scope.reading.literals.get(data, _NOT_THERE)
     if known is not _NOT_THERE:
-        return known  # type: ignore[return-value]
+        literal: Argument = known
+        return literal
     try:
         return _convert(data, scope, (place,))
     except ArchiveError as error:

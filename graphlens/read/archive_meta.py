@@ -153,7 +153,7 @@ def json_argument(tree: Any) -> Argument:
             done[id(top)] = Map(tuple((key, done.get(id(item), item)) for key, item in top.items()))
         else:
             done[id(top)] = Seq("list", tuple(done.get(id(item), item) for item in top))
-    return done.get(id(tree), tree)  # type: ignore[no-any-return]
+    return done.get(id(tree), tree)
 
 
 def provenance(sources: list[Any]) -> tuple[Provenance, ...]:

@@ -75,14 +75,14 @@ def open_archive(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Archive]
         with opened as file:
             yield _read_directory(name, path, file)
         return
-    name = getattr(source, "name", None)
+    given = getattr(source, "name", None)
     try:
         readable = isinstance(source.read(0), bytes) and source.seekable()
     except (OSError, ValueError, AttributeError):
         readable = False
     if not readable:
         raise SourceError(f"{type(source).__name__} object: is not a binary file that can seek; open it with mode 'rb'")
-    yield _read_directory(name if isinstance(name, str) else type(source).__name__, source, source)
+    yield _read_directory(given if isinstance(given, str) else type(source).__name__, source, source)
 
 
 def _open_path(name: str) -> tuple[str, BinaryIO]:

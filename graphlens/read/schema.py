@@ -17,7 +17,7 @@ ABSENT = Raw()
 """A union member that is not there."""
 
 
-class _Known(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class _Known(Struct, forbid_unknown_fields=True, gc=False):
     """Strict: an unknown field makes decoding fail, and the slow way takes over and keeps it."""
 
 
