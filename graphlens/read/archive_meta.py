@@ -75,11 +75,16 @@ class Metadata:
         read: Callable[[str], Any] | None = {
             "nn_module_stack": self._module_stack,
             "source_fn_stack": self._source_fn_stack,
-            "torch_fn": lambda text: tuple(text.split(_DELIMITER)),
+            "torch_fn": self._torch_fn,
             "custom": self._custom,
             "from_node": self._from_node,
         }.get(key)
         return text if read is None else read(text)
+
+    def _torch_fn(self, text: str) -> tuple[str, ...]:
+        name, *function = text.split(_DELIMITER)
+        share = self._reading.shared.setdefault
+        return (name, *[share(part, part) for part in function])
 
     def _module_stack(self, text: str) -> tuple[ModuleCall, ...]:
         return tuple(self._module_call(item) for item in text.split(_DELIMITER))
