@@ -11,12 +11,14 @@ from graphlens.errors import ArchiveError, GraphLensError
 from graphlens.version import __version__
 
 if TYPE_CHECKING:
-    from graphlens.api import capture, diff, numerics, read, report, roundtrip, view
+    from graphlens.api import capture, diff, diff_many, numerics, read, report, roundtrip, view
     from graphlens.diff import Diff
     from graphlens.program.program import Program
     from graphlens.stages import RoundTrip
     from graphlens.stages.capture import Capture
     from graphlens.stages.numerics import Numerics
+    from graphlens.stages.preflight import preflight
+    from graphlens.stages.watch import watch
     from graphlens.view import GraphView
 
 
@@ -29,11 +31,14 @@ _LAZY = {
     "RoundTrip": "graphlens.stages",
     "capture": "graphlens.api",
     "diff": "graphlens.api",
+    "diff_many": "graphlens.api",
     "numerics": "graphlens.api",
+    "preflight": "graphlens.stages.preflight",
     "read": "graphlens.api",
     "report": "graphlens.api",
     "roundtrip": "graphlens.api",
     "view": "graphlens.api",
+    "watch": "graphlens.stages.watch",
 }
 
 __all__ = [
@@ -48,11 +53,14 @@ __all__ = [
     "__version__",
     "capture",
     "diff",
+    "diff_many",
     "numerics",
+    "preflight",
     "read",
     "report",
     "roundtrip",
     "view",
+    "watch",
 ]
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from graphlens.read import read
 
 if TYPE_CHECKING:
-    from graphlens.diff import Diff
+    from graphlens.diff import Diff, ManyDiff
     from graphlens.stages import RoundTrip
     from graphlens.stages.capture import Capture
     from graphlens.stages.numerics import Numerics
     from graphlens.view import GraphView
 
-__all__ = ["capture", "diff", "numerics", "read", "report", "roundtrip", "view"]
+__all__ = ["capture", "diff", "diff_many", "numerics", "read", "report", "roundtrip", "view"]
 
 
 def diff(a: Any, b: Any, *, profile: str = "all", **options: Any) -> Diff:
@@ -43,6 +43,23 @@ def diff(a: Any, b: Any, *, profile: str = "all", **options: Any) -> Diff:
     from graphlens.diff import compare
 
     return compare(read(a), read(b), profile=profile, **options)
+
+
+def diff_many(sources: Sequence[Any], *, names: Sequence[str] | None = None, **options: Any) -> ManyDiff:
+    """Compare several programs with the first of them: the ranks of a job, the stages of a pipeline.
+
+    Parameters
+    ----------
+    sources
+        Two or more of what `read` takes; the first is the reference.
+    names
+        What to call them in the tables.
+    **options
+        As in `diff`.
+    """
+    from graphlens.diff import compare_many
+
+    return compare_many([read(source) for source in sources], names, **options)
 
 
 def view(source: Any, *, expand: int = 1, **options: Any) -> GraphView:
