@@ -486,3 +486,15 @@ def test_saved_forms_agree_with_torch(in_place, tmp_path):
     torch.save(compiled, tmp_path / "module.pt")
     loaded = torch.load(tmp_path / "module.pt", weights_only=False)
     assert table["torch.save and torch.load of the module"].startswith(f"{type(loaded).__name__}, ")
+
+
+def test_a_module_of_a_library_is_called_by_its_class():
+    compiled = torch.compile(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU()), backend="eager")
+    with capture() as cap:
+        compiled(torch.ones(2, 4))
+        compiled(torch.ones(3, 4))
+    assert cap.graphs["function"].tolist() == ["Sequential.forward"] * 2
+    assert cap.frames["function"].tolist() == ["Sequential.forward"] * 2
+    assert cap.graphs["source"][0].startswith("container.py:")
+    assert cap.recompiles["function"].tolist() == ["Sequential.forward"]
+    assert cap.recompiles["graph_a"].tolist() == ["Sequential.forward 0/0"]

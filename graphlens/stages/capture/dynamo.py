@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphlens.program.frames import Frame, frame_rank, frame_text, parse_stack_trace
@@ -33,9 +33,24 @@ def on_finished_graph(output: Any, tell: Callable[[Any, Any], None]) -> bool:
     return True
 
 
-def code_of(output: Any) -> Any:
-    """The code object of the frame that an `OutputGraph` belongs to (torch 2.0 to 2.13)."""
-    return getattr(getattr(output, "root_tx", None), "f_code", None)
+def frame_of(output: Any) -> tuple[Any, Any]:
+    """The code object of the frame that an `OutputGraph` belongs to, and its local names (torch 2.0 to 2.13)."""
+    return getattr(getattr(output, "root_tx", None), "f_code", None), getattr(output, "local_scope", None)
+
+
+def own_code(code: Any, scope: Any) -> tuple[Any, str]:
+    """The user's code in a frame and the name of its class.
+
+    A module of a library is compiled through a wrapper of Dynamo's, whose local ``fn`` is what is called
+    (`torch._dynamo.external_utils.wrap_inline`, torch 2.1 to 2.13).
+    """
+    called = scope.get("fn") if code is not None and isinstance(scope, Mapping) else None
+    if called is None or not str(code.co_filename).endswith("external_utils.py"):
+        return code, ""
+    module = getattr(called, "__self__", called)
+    function = getattr(type(module), "forward", None) or called
+    found = getattr(function, "__code__", None)
+    return (code, "") if found is None else (found, type(module).__name__ if function is not called else "")
 
 
 def why_it_ended(output: Any) -> str:
@@ -46,10 +61,12 @@ def why_it_ended(output: Any) -> str:
     return break_text(str(reason.reason)).reason
 
 
-def function_name(code: Any) -> str:
+def function_name(code: Any, owner: str = "") -> str:
     """Name of the user's function: qualified, and of a resumed one where it goes on (``forward resumed at 12``)."""
     if code is None:
         return ""
+    if owner:
+        return f"{owner}.{code.co_name}"
     return plain_name(str(code.co_name), str(getattr(code, "co_qualname", code.co_name)))
 
 

@@ -35,9 +35,11 @@ def output_graph(recording: Recording, call: Call, _result: Any, error: BaseExce
 
 def finished_graph(recording: Recording, output: Any, graph_module: Any) -> None:
     """A graph is complete and about to be handed to the backend."""
-    code = dynamo.code_of(output)
+    code, scope = dynamo.frame_of(output)
+    own, name = dynamo.own_code(code, scope)
     _, attempt = dynamo.current_compile()
-    recording.begin_graph(Owner(function=dynamo.function_name(code), source=_code_source(code), attempt=attempt))
+    function = dynamo.function_name(own, name)
+    recording.begin_graph(Owner(function=function, source=_code_source(own), frame=_code_source(code), attempt=attempt))
     backend, options = dynamo.backend_name(getattr(output, "compiler_fn", None))
     kind = "export" if getattr(output, "export", False) else "dynamo"
     ended = dynamo.why_it_ended(output) and (_last_break(recording) or dynamo.why_it_ended(output))
@@ -98,7 +100,8 @@ def recompile(recording: Recording, call: Call, result: Any, error: BaseExceptio
     given = _arguments(call, ("cache_entries", "frame"))
     if given.get("skip_logging"):
         return
-    code = given["frame"].f_code
+    frame = given["frame"]
+    code, name = dynamo.own_code(frame.f_code, frame.f_locals)
     reasons = [str(error)] if error is not None else [str(reason) for reason in result or ()]
     now = recording.now
     for reason in reasons or ["torch gives no reason"]:
@@ -106,7 +109,7 @@ def recompile(recording: Recording, call: Call, result: Any, error: BaseExceptio
         row = RecompileRow(
             compile_id=dynamo.current_compile()[0],
             against=text.against,
-            function=dynamo.function_name(code),
+            function=dynamo.function_name(code, name),
             source=_code_source(code),
             guard=text.guard,
             user_line=text.user_line,
@@ -131,7 +134,7 @@ def metrics(recording: Recording, call: Call, _result: Any, _error: BaseExceptio
     seconds = found.entire_frame_compile_time_s if forward else None
     source = frame_text(Frame(found.co_filename, found.co_firstlineno or 0, "")) if found.co_filename else ""
     owner = recording.owners.get(str(found.compile_id), Owner())
-    known = owner.source and source in ("", owner.source)
+    known = owner.frame and source in ("", owner.frame)
     row = FrameRow(
         compile_id=str(found.compile_id or ""),
         function=owner.function if known else dynamo.plain_name(str(found.co_name or "")),

@@ -17,10 +17,11 @@ CALLS = ("call_function", "call_method", "call_module")
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """The frame whose graph is being compiled."""
+    """The function whose graph is being compiled; `frame` is where its frame is, which may be a wrapper of Dynamo's."""
 
     function: str = ""
     source: str = ""
+    frame: str = ""
     attempt: int = 0
 
 
@@ -70,7 +71,7 @@ class Recording:
         compile_id, _ = current_compile()
         with self.lock:
             known = self.owners.get(compile_id)
-            if known is not None and known.attempt < owner.attempt and known.source == owner.source:
+            if known is not None and known.attempt < owner.attempt and known.frame == owner.frame:
                 for row in [row for row in self.graphs if row.compile_id == compile_id and row.attempt < owner.attempt]:
                     self.graphs.remove(row)
                     self.programs.pop(row.name, None)
