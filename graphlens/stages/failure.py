@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,13 +113,20 @@ def _target(text: str) -> str:
 def _where(error: BaseException, text: str) -> str:
     """Quote the innermost line that is not torch's, and the user's own line where that is another one."""
     frames = tuple(_frames_in(text)) or tuple(_frames_of(error))
-    outside = [frame for frame in frames if frame_rank(frame.file) <= 2 and not frame.file.startswith(_OURS)]
+    outside = [frame for frame in frames if frame_rank(frame.file) <= 2 and not frame.file.startswith(_plumbing())]
     if not outside:
         return ""
     inner = outside[-1]
     own = next((frame for frame in reversed(outside) if frame_rank(frame.file) == 0), None)
     place = f"{frame_text(inner)} {inner.text}".strip()
     return place if own is None or own == inner else f"{place}, called from {frame_text(own)}"
+
+
+def _plumbing() -> tuple[str, ...]:
+    """Where graphlens and torch lie: no line of theirs is the user's."""
+    torch = sys.modules.get("torch")
+    file = getattr(torch, "__file__", None)
+    return (_OURS, str(Path(file).parent)) if file else (_OURS,)
 
 
 def _frames_in(text: str) -> Iterator[Frame]:

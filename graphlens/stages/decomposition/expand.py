@@ -88,7 +88,7 @@ def _expanded(node: fx.Node, site: _Site) -> Any:
     elif stays(node.target, table) and target_text(node.target) in site.into.kept:
         copied = _copy(node, site, _held(node, site))
         if not same_operands:
-            copied.meta["val"] = recomputed(node, site.source, _values(node, site))
+            copied.meta["val"] = recomputed(node, site.source, _values(node, site), site.into.cache)
         return copied
     return _decomposed(node, site)
 

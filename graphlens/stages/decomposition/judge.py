@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from msgspec import structs
 
 from graphlens.diff import Mismatch, compare
 from graphlens.diff.comparison import judge_alignment
+from graphlens.diff.opinfo import lookup
 from graphlens.diff.proof import DECOMPOSED, Proof
 from graphlens.diff.settings import DEFAULTS
 from graphlens.program.program import Program
@@ -41,7 +42,9 @@ def judge(source: Any, table: Mapping[Any, Any] | None, a: Program, b: Program) 
     ops = op_proofs(seen, alignment, a)
     proved = {(op.graph, op.node) for op in ops if op.status == PROVED}
     refuted = {(op.graph, op.node) for op in ops if op.status == REFUSED}
-    rows = tuple(_hardened(_eased(row, proved, whole=seen.proof.same), refuted) for row in diff.rows)
+    dead = set(_unused_draws(a))
+    proved |= dead
+    rows = tuple(_hardened(_eased(row, proved, whole=seen.proof.same), refuted - dead) for row in diff.rows)
     return Judged(replace(diff, rows=rows), ops)
 
 
@@ -66,6 +69,15 @@ def _eased(row: Mismatch, proved: set[tuple[str, str]], *, whole: bool) -> Misma
     if not whole and (row.graph, row.node_a) not in proved:
         return row
     return structs.replace(row, severity="breaks_pass", aspect="decomposed")
+
+
+def _unused_draws(program: Program) -> Iterator[tuple[str, str]]:
+    """Random draws that nothing uses: `run_decompositions` drops them, which no output of the program can tell."""
+    for path, graph in program.graphs.items():
+        for node in graph.nodes:
+            info = lookup(node.target) if node.op == "call_function" else None
+            if info is not None and "s" in info.flags and not graph.users[node.name]:
+                yield path, node.name
 
 
 def _hardened(row: Mismatch, refuted: set[tuple[str, str]]) -> Mismatch:

@@ -11,12 +11,13 @@ from graphlens.diff.align import align
 from graphlens.diff.alignment import Alignment
 from graphlens.diff.proof import Proof
 from graphlens.diff.verify import verify
+from graphlens.program.frozen import EMPTY
 from graphlens.program.graph import Graph
 from graphlens.program.program import Program
 from graphlens.stages.decomposition.expand import Expansion, expand
 from graphlens.stages.decomposition.settle import settled
 from graphlens.stages.decomposition.single import Cache
-from graphlens.stages.decomposition.torch_table import decomposing, make_table
+from graphlens.stages.decomposition.torch_table import decomposing, fake_mode_of, make_table
 
 
 class Witness(Struct, frozen=True):
@@ -41,17 +42,22 @@ def witness(source: Any, a: Program, b: Program, table: Mapping[Any, Any] | None
 
     kept = frozenset(node.target for _, node in b.walk() if node.op == "call_function")
     split = make_table(table)
-    into = Expansion(a, Cache(split), kept)
+    mode = fake_mode_of([node.meta.get("val") for node in source.graph.nodes])
+    into = Expansion(a, Cache(split, mode), kept)
     with decomposing(split):
         made = expand(source, into)
     _return_as(made, into, a, b)
     made.graph.eliminate_dead_code()
     graphs = read(made).graphs
-    outputs = _outputs(graphs[""], b)
-    expanded = structs.replace(a, graphs=settled(graphs), outputs=outputs, ranges=b.ranges, guards=b.guards)
-    other = structs.replace(b, graphs=settled(b.graphs))
+    expanded = structs.replace(_computation(a), graphs=settled(graphs), outputs=_outputs(graphs[""], b))
+    other = structs.replace(_computation(b), graphs=settled(b.graphs))
     alignment = align(expanded, other)
     return Witness(expanded, alignment, verify(expanded, other, alignment), into.origins, into.unknown)
+
+
+def _computation(program: Program) -> Program:
+    """Leave out what a program promises about its inputs: ranges and guards have rows of their own."""
+    return structs.replace(program, ranges=EMPTY, symbol_table=(), guards=())
 
 
 def _return_as(made: Any, into: Expansion, a: Program, b: Program) -> None:

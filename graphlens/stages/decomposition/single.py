@@ -16,9 +16,10 @@ from graphlens.stages.decomposition.torch_table import Table, Unavailable, fake_
 
 @dataclass
 class Cache:
-    """The pieces made so far, by op, shapes and literals."""
+    """The pieces made so far, by op, shapes and literals; `mode` is the fake mode of the program."""
 
     table: Table
+    mode: Any = None
     pieces: dict[Any, fx.GraphModule] = field(default_factory=dict)
 
 
@@ -58,7 +59,7 @@ def piece_of(node: fx.Node, owner: torch.nn.Module, values: tuple[Any, ...], cac
         return cache.pieces[key]
     try:
         own = _distinct(values, _same_inputs(leaves, where))
-        made = trace(_call(node.target, fixed, where, spec), own, cache.table)
+        made = trace(_call(node.target, fixed, where, spec), own, cache.table, cache.mode)
     except Unavailable:
         raise
     except Exception as error:
@@ -71,11 +72,10 @@ def piece_of(node: fx.Node, owner: torch.nn.Module, values: tuple[Any, ...], cac
     return made
 
 
-def recomputed(node: fx.Node, owner: torch.nn.Module, values: tuple[Any, ...]) -> Any:
+def recomputed(node: fx.Node, owner: torch.nn.Module, values: tuple[Any, ...], cache: Cache) -> Any:
     """Return what a call gives on fake values; for an op that stays as it is where its operands were laid out anew."""
     leaves, where, spec = operands(node)
-    mode = fake_mode_of(values)
-    with mode if mode is not None else contextlib.nullcontext():
+    with cache.mode if cache.mode is not None else contextlib.nullcontext():
         return _call(node.target, [_fixed(leaf, owner) for leaf in leaves], where, spec)(*values)
 
 

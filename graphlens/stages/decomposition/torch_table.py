@@ -50,8 +50,8 @@ def decomposing(table: Table) -> Iterator[None]:
         yield
 
 
-def trace(function: Callable[..., Any], inputs: tuple[Any, ...], table: Table) -> GraphModule:
-    """Trace a function of fake inputs through the table; call inside `decomposing`.
+def trace(function: Callable[..., Any], inputs: tuple[Any, ...], table: Table, mode: Any) -> GraphModule:
+    """Trace a function of fake inputs through the table in a fake mode (or none); call inside `decomposing`.
 
     Returns
     -------
@@ -73,7 +73,6 @@ def trace(function: Callable[..., Any], inputs: tuple[Any, ...], table: Table) -
         written = [isinstance(leaf, torch.Tensor) and has_data_mutation(leaf) for leaf in leaves]
         return [result, [from_fun(leaf) if wrote else None for leaf, wrote in zip(leaves, written, strict=True)]]
 
-    mode = fake_mode_of(inputs)
     with (
         mode if mode is not None else contextlib.nullcontext(),
         enable_python_dispatcher(),
