@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graphlens.program.program import Program
     from graphlens.stages import RoundTrip
     from graphlens.stages.capture import Capture
+    from graphlens.stages.conformance import Conformance, conformance
     from graphlens.stages.numerics import Numerics
     from graphlens.stages.preflight import preflight
     from graphlens.stages.watch import watch
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Capture": "graphlens.stages.capture",
+    "Conformance": "graphlens.stages.conformance",
     "Diff": "graphlens.diff",
     "GraphView": "graphlens.view",
     "Numerics": "graphlens.stages.numerics",
     "Program": "graphlens.program.program",
     "RoundTrip": "graphlens.stages",
     "capture": "graphlens.api",
+    "conformance": "graphlens.stages.conformance",
     "diff": "graphlens.api",
     "diff_many": "graphlens.api",
     "numerics": "graphlens.api",
@@ -44,6 +47,7 @@ _LAZY = {
 __all__ = [
     "ArchiveError",
     "Capture",
+    "Conformance",
     "Diff",
     "GraphLensError",
     "GraphView",
@@ -52,6 +56,7 @@ __all__ = [
     "RoundTrip",
     "__version__",
     "capture",
+    "conformance",
     "diff",
     "diff_many",
     "numerics",
