@@ -1,60 +1,121 @@
-"""What the border of a program says about which node is which: the signature, the output, stored tensors."""
+"""What the border of a program says about which node is which: the signature, the outputs, stored tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Mapping
+
+from graphlens.diff.search.labels import generated
 from graphlens.diff.search.match import Match
+from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK
 from graphlens.program.parts import InputSpec
 from graphlens.program.program import Program
+from graphlens.program.value import Value
+
+Translate = Callable[[str], str | None]
 
 
-def anchor_root(a: Program, b: Program, match: Match) -> None:
-    """Pair the placeholders of two root graphs by their roles, and the output nodes."""
-    roles_b = _roles(b)
-    for role, name in _roles(a).items():
-        other = roles_b.get(role)
-        if other is not None and name in match.a.index and other in match.b.index:
-            match.pair(match.a.index[name], match.b.index[other], "signature", 1.0)
-    if not (a.inputs and b.inputs):
-        anchor_by_name(match)
-    anchor_output(match)
+def input_pairs(a: Program, b: Program, translate: Translate) -> list[tuple[str, str]]:
+    """Pair the placeholders of two signatures by role: user inputs by their place in the call, weights by name.
+
+    Names that a tracer made up for constants say nothing and pair nothing.
+    """
+    by_path = all(spec.path for program in (a, b) for spec in program.inputs if spec.kind == "user_input")
+    theirs = {role: name for role, name in _roles(b, lambda fqn: fqn, by_path=by_path)}
+    return [(name, theirs[role]) for role, name in _roles(a, translate, by_path=by_path) if role in theirs]
 
 
-def _roles(program: Program) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
+def _roles(program: Program, translate: Translate, *, by_path: bool) -> list[tuple[Hashable, str]]:
+    found: dict[Hashable, str] = {}
     users = 0
     for spec in program.inputs:
-        found.setdefault(_role(spec, users), spec.argument)
+        role = _role(spec, users, translate, by_path=by_path)
+        if role is not None:
+            found.setdefault(role, spec.argument)
         users += spec.kind == "user_input"
-    return found
+    return list(found.items())
 
 
-def _role(spec: InputSpec, users: int) -> tuple[str, str]:
+def _role(spec: InputSpec, users: int, translate: Translate, *, by_path: bool) -> Hashable | None:
     if spec.kind == "user_input":
-        return ("user_input", spec.path or f"#{users}")
-    return ("lifted", spec.target or spec.argument)
+        return ("user_input", spec.path if by_path else users)
+    if spec.kind == "token" or spec.target is None:
+        return (spec.kind, spec.argument)
+    if spec.kind in ("constant_tensor", "custom_obj") and generated(spec.target):
+        return None
+    target = translate(spec.target)
+    return None if target is None else ("lifted", target)
 
 
-def anchor_by_name(match: Match) -> None:
-    """Pair placeholders of equal name."""
+def input_values(a: Program, b: Program, pairs: list[tuple[str, str]]) -> list[tuple[Value | None, Value | None]]:
+    """Return the recorded values of paired placeholders."""
+    return [(a.graph[x].value, b.graph[y].value) for x, y in pairs if x in a.graph and y in b.graph]
+
+
+def anchor_pairs(match: Match, pairs: list[tuple[str, str]]) -> None:
+    """Pair placeholders that the signature pairs."""
+    index_a, index_b = match.a.index, match.b.index
+    for x, y in pairs:
+        if x in index_a and y in index_b:
+            match.pair(index_a[x], index_b[y], "signature", 1.0, ("the same place in the signature",))
+
+
+def anchor_names(match: Match) -> None:
+    """Pair placeholders of one name, where there is no signature; those left over if there is one on each side."""
     for i, node in enumerate(match.a.nodes):
         j = match.b.index.get(node.name, -1)
         if node.op == "placeholder" and j >= 0 and match.b.nodes[j].op == "placeholder":
-            match.pair(i, j, "signature", 0.9)
+            match.pair(i, j, "signature", 0.95, ("an input of the same name",))
+    left, right = _free_inputs(match)
+    if len(left) == len(right) == 1:
+        match.pair(left[0], right[0], "signature", 0.8, ("the only input left",))
 
 
-def anchor_by_position(match: Match) -> None:
-    """Pair the placeholders of two nested graphs in the same role by their position."""
-    left = [i for i, node in enumerate(match.a.nodes) if node.op == "placeholder"]
-    right = [j for j, node in enumerate(match.b.nodes) if node.op == "placeholder"]
-    if len(left) == len(right):
-        for i, j in zip(left, right, strict=True):
-            match.pair(i, j, "signature", 1.0)
-    anchor_output(match)
-
-
-def anchor_output(match: Match) -> None:
+def anchor_outputs(match: Match) -> None:
     """Pair the output nodes."""
     left = [i for i, node in enumerate(match.a.nodes) if node.op == "output"]
     right = [j for j, node in enumerate(match.b.nodes) if node.op == "output"]
     if len(left) == len(right) == 1:
-        match.pair(left[0], right[0], "signature", 1.0)
+        match.pair(left[0], right[0], "signature", 1.0, ("the output",))
+
+
+def _free_inputs(match: Match) -> tuple[list[int], list[int]]:
+    left = [i for i, node in enumerate(match.a.nodes) if node.op == "placeholder" and match.mate_a[i] < 0]
+    right = [j for j, node in enumerate(match.b.nodes) if node.op == "placeholder" and match.mate_b[j] < 0]
+    return left, right
+
+
+def anchor_operands(match: Match, operands: tuple[list[str | None], list[str | None]], mate: Mapping[str, str]) -> None:
+    """Pair the placeholders of two nested graphs: by position where that fits, else by the operands they are given.
+
+    `operands` names, for each placeholder, the node of the holding graph that it is given, where it is given one.
+    """
+    left, right = _free_inputs(match)
+    by_place = list(zip(left, right, strict=False)) if len(left) == len(right) else []
+    by_operand = _by_operand(left, right, operands, mate) if len(left) == len(operands[0]) and len(right) == len(operands[1]) else []
+    chosen = by_operand if not by_place or _fit(match, by_operand) > _fit(match, by_place) else by_place
+    for i, j in chosen:
+        match.pair(i, j, "signature", 1.0, ("the same place in the call",))
+
+
+def _by_operand(
+    left: list[int], right: list[int], operands: tuple[list[str | None], list[str | None]], mate: Mapping[str, str]
+) -> list[tuple[int, int]]:
+    given: dict[str, int] = {}
+    for j, name in zip(right, operands[1], strict=True):
+        if name is not None:
+            given.setdefault(name, j)
+    pairs = [(i, given.get(mate.get(name or "", ""), -1)) for i, name in zip(left, operands[0], strict=True)]
+    found: dict[int, int] = {}
+    for i, j in pairs:
+        if j >= 0:
+            found.setdefault(j, i)
+    return [(i, j) for j, i in found.items()]
+
+
+def _fit(match: Match, pairs: list[tuple[int, int]]) -> int:
+    """Count placeholders whose uses look alike."""
+    return sum(_uses(match.a.users[i], match.a.key) == _uses(match.b.users[j], match.b.key) for i, j in pairs)
+
+
+def _uses(uses: list[int], key: list[int]) -> list[tuple[int, int]]:
+    return sorted((key[use >> SLOT_BITS], use & SLOT_MASK) for use in uses)

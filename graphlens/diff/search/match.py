@@ -2,42 +2,90 @@
 
 from __future__ import annotations
 
-from graphlens.diff.search.table import Table
+from typing import NamedTuple
+
+from graphlens.diff.search.table import SLOT_BITS, Table
+
+Notes = tuple[str, ...]
+
+
+class Bundle(NamedTuple):
+    """A group being built: node numbers of both sides, and the evidence."""
+
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+    how: str
+    confidence: float
+    notes: Notes
+
+
+FREE, GROUPED = -1, -2
+_VISITS_PER_NODE, _VISITS = 24, 200_000
 
 
 class Match:
     """A growing one-to-one map between the nodes of two tables.
 
-    `mate_a[i]` is the partner of node `i` of `a` or ``-1``, `mate_b` the other way; `how[i]` names the evidence,
-    `confidence[i]` its weight.
+    `mate_a[i]` is the partner of node `i` of `a`, `FREE`, or `GROUPED`; `mate_b` the other way. `how[i]` names the
+    evidence, `confidence[i]` its weight, `notes[i]` says more for people. The last nodes of the two sides of a bundle are
+    partners too, so that what uses them is seen to use the same.
     """
 
-    __slots__ = ("a", "b", "confidence", "how", "mate_a", "mate_b", "notes", "order")
+    __slots__ = ("_free", "a", "b", "budget", "bundles", "confidence", "how", "mate_a", "mate_b", "notes")
 
     def __init__(self, a: Table, b: Table) -> None:
         self.a, self.b = a, b
-        self.mate_a = [-1] * len(a)
-        self.mate_b = [-1] * len(b)
+        self.mate_a = [FREE] * len(a)
+        self.mate_b = [FREE] * len(b)
         self.how: list[str] = [""] * len(a)
         self.confidence: list[float] = [0.0] * len(a)
-        self.notes: dict[int, tuple[str, ...]] = {}
-        self.order: list[int] = []
+        self.notes: list[Notes] = [()] * len(a)
+        self.bundles: list[Bundle] = []
+        self.budget = _VISITS_PER_NODE * (len(a) + len(b)) + _VISITS
+        self._free = ([i for i in range(len(a)) if i not in a.twin], [j for j in range(len(b)) if j not in b.twin])
 
-    def pair(self, i: int, j: int, how: str, confidence: float) -> bool:
+    def pair(self, i: int, j: int, how: str, confidence: float, notes: Notes = ()) -> bool:
         """Pair two nodes unless one of them is taken."""
-        if self.mate_a[i] >= 0 or self.mate_b[j] >= 0:
+        if self.mate_a[i] != FREE or self.mate_b[j] != FREE:
             return False
         self.mate_a[i] = j
         self.mate_b[j] = i
         self.how[i] = how
         self.confidence[i] = confidence
-        self.order.append(i)
+        self.notes[i] = notes
         return True
 
-    def complete(self) -> bool:
-        """Whether every node of both sides has a partner."""
-        return len(self.order) == len(self.mate_a) == len(self.mate_b)
+    def bundle(self, a: list[int], b: list[int], how: str, confidence: float, notes: Notes = ()) -> None:
+        """Group free nodes of both sides."""
+        last_a, last_b = _exit(self.a, a), _exit(self.b, b)
+        for i in a:
+            self.mate_a[i] = GROUPED
+        for j in b:
+            self.mate_b[j] = GROUPED
+        if last_a >= 0 and last_b >= 0:
+            self.mate_a[last_a], self.mate_b[last_b] = last_b, last_a
+        self.bundles.append(Bundle(tuple(a), tuple(b), how, confidence, notes))
 
-    def anchors(self) -> tuple[list[int], list[int]]:
-        """Return one number per pair for `a` and for `b`, ``-1`` where a node has no partner."""
-        return [i if j >= 0 else -1 for i, j in enumerate(self.mate_a)], list(self.mate_b)
+    def free(self) -> tuple[list[int], list[int]]:
+        """Return the nodes of each side that have no partner, in order, later getitems of the same item left out."""
+        mate_a, mate_b = self.mate_a, self.mate_b
+        ours, theirs = self._free
+        self._free = ([i for i in ours if mate_a[i] == FREE], [j for j in theirs if mate_b[j] == FREE])
+        return self._free
+
+    def open(self) -> bool:
+        """Whether both sides have free nodes left, and the search may go on looking at them."""
+        free_a, free_b = self.free()
+        return bool(free_a and free_b) and self.budget > 0
+
+    def spend(self, visits: int) -> bool:
+        """Pay for looking at that many nodes; `False` when the search has looked often enough."""
+        self.budget -= visits
+        return self.budget > 0
+
+
+def _exit(table: Table, nodes: list[int]) -> int:
+    """Return the one node that others use from outside, ``-1`` if there are several or none."""
+    inside = set(nodes)
+    exits = [i for i in nodes if any((use >> SLOT_BITS) not in inside for use in table.users[i])]
+    return exits[0] if len(exits) == 1 else -1

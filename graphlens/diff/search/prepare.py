@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphlens.diff.effects import Behaviour, behaviour, body_behaviour
 from graphlens.diff.search.intern import Interner
+from graphlens.diff.search.labels import Token, constant_labels, weak_labels
 from graphlens.diff.search.merkle import up_numbers
 from graphlens.diff.search.table import Table, build
 from graphlens.program.graph import Graph, Node
@@ -15,14 +16,14 @@ from graphlens.program.program import ROOT, Program, child_path
 
 @dataclass(frozen=True)
 class Prepared:
-    """A program's graphs by path: their tables, and the number of what each computes from its inputs."""
+    """A program's graphs by path: their tables, and the number of what each nested graph computes from its inputs."""
 
     program: Program
     tables: Mapping[str, Table]
     structure: Mapping[str, int]
 
 
-def prepare(program: Program, intern: Interner, symbol: Callable[[str], str]) -> Prepared:
+def prepare(program: Program, intern: Interner, symbol: Callable[[str], str], token: Token) -> Prepared:
     """Index every graph of a program that can be reached from the root; a shared body once."""
     tables: dict[str, Table] = {}
     structure: dict[str, int] = {}
@@ -31,14 +32,17 @@ def prepare(program: Program, intern: Interner, symbol: Callable[[str], str]) ->
     for path in reversed(reachable(program)):
         graph = program.graphs[path]
         same = known.setdefault(id(graph), path)
-        if same == path:
-            does = {node.name: _inner(path, node, summaries) for node in graph.nodes if node.subgraphs}
-            bodies = _bodies(program, path, graph, structure)
-            tables[path] = build(graph, intern, symbol, program.schemas, bodies, does)
+        if same != path:
+            tables[path], structure[path], summaries[path] = tables[same], structure[same], summaries[same]
+            continue
+        does = {node.name: _inner(path, node, summaries) for node in graph.nodes if node.subgraphs}
+        bodies = _bodies(path, graph, structure)
+        full = constant_labels(program, path, graph.nodes, token) | bodies
+        weak = weak_labels(program, path, graph.nodes) | dict.fromkeys(bodies, "graph")
+        tables[path] = build(graph, intern, symbol, program.schemas, (full, weak), does)
+        if path != ROOT:
             structure[path] = intern(("graph", *_structure(tables[path], intern)))
             summaries[path] = _summary(graph, program.schemas, does)
-        else:
-            tables[path], structure[path], summaries[path] = tables[same], structure[same], summaries[same]
     return Prepared(program, tables, structure)
 
 
@@ -49,18 +53,15 @@ def reachable(program: Program) -> list[str]:
     while stack:
         path = stack.pop()
         found.append(path)
-        held = [child for node in program.graphs[path].nodes for child in nested(program, path, node)]
-        stack.extend(reversed(held))
+        for node in reversed(program.graphs[path].nodes):
+            for subgraph in reversed(node.subgraphs):
+                child = child_path(path, node.name, subgraph.role)
+                if child in program.graphs:
+                    stack.append(child)
     return found
 
 
-def nested(program: Program, path: str, node: Node) -> list[str]:
-    """Return the paths of the nested graphs that a node holds, in order."""
-    paths = [child_path(path, node.name, subgraph.role) for subgraph in node.subgraphs]
-    return [child for child in paths if child in program.graphs]
-
-
-def _bodies(program: Program, path: str, graph: Graph, structure: Mapping[str, int]) -> dict[str, Hashable]:
+def _bodies(path: str, graph: Graph, structure: Mapping[str, int]) -> dict[str, Hashable]:
     """Map each get_attr that holds a nested graph to that graph's structure."""
     found: dict[str, Hashable] = {}
     for node in graph.nodes:
@@ -72,20 +73,19 @@ def _bodies(program: Program, path: str, graph: Graph, structure: Mapping[str, i
 
 
 def _structure(table: Table, intern: Interner) -> list[int]:
+    """Number what a graph computes, its inputs known by position only."""
     anchor = [-1] * len(table)
-    position = 0
-    for i, node in enumerate(table.nodes):
-        if node.op == "placeholder":
-            anchor[i] = position
-            position += 1
-    up = up_numbers(table, anchor, intern)
-    return [position, *(up[i] for i, noticed in enumerate(table.effect) if noticed and anchor[i] < 0)]
+    inputs = [i for i, node in enumerate(table.nodes) if node.op == "placeholder"]
+    for position, i in enumerate(inputs):
+        anchor[i] = position
+    free = [i for i, number in enumerate(anchor) if number < 0]
+    up = up_numbers(table, free, anchor, table.key, intern)
+    return [len(inputs), *(up[i] for i in free if table.effect[i])]
 
 
 def _inner(path: str, node: Node, summaries: Mapping[str, Behaviour]) -> Behaviour:
-    found = [
-        summaries.get(child_path(path, node.name, s.role), Behaviour(("unknown",), ("?",))) for s in node.subgraphs
-    ]
+    unknown = Behaviour(("unknown",), ("?",))
+    found = [summaries.get(child_path(path, node.name, s.role), unknown) for s in node.subgraphs]
     kinds = dict.fromkeys(kind for each in found for kind in each.effects)
     return Behaviour(tuple(kinds), tuple(name for each in found for name in each.writes))
 

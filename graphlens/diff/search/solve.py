@@ -2,87 +2,121 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
-from graphlens.diff.search.match import Match
-from graphlens.diff.search.merkle import down_numbers, unique_pairs, up_numbers
-from graphlens.diff.search.propagate import ONE, TWO, propagate
+from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_twins
+from graphlens.diff.search.match import FREE, GROUPED, Match
+from graphlens.diff.search.merkle import Keys, merkle_step
+from graphlens.diff.search.provenance import provenance_step
+from graphlens.diff.search.similar import Modules, similar_step
+from graphlens.diff.search.singled import singled_step
+from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, spread
+from graphlens.diff.search.symmetric import symmetric_step
 from graphlens.diff.search.table import Table, weaker_key
 
+_FEW = 2000
+_ROUNDS = 64
+_LABELS = ("", " up to sizes", " up to literals")
+ModulesOf = Callable[[Match], Modules]
 
-def solve(match: Match, intern: Interner) -> None:
-    """Extend a match that holds the anchors as far as evidence goes."""
-    keys = (match.a.key, match.b.key)
-    merkle_step(match, intern)
-    if match.complete():
-        return
-    propagate(match, keys, list(match.order), TWO, "propagated")
-    name_step(match)
-    propagate(match, keys, list(match.order), ONE, "propagated")
-    for rung, label in ((SIZES, " up to sizes"), (BARE, " up to literals")):
-        weaker = (_weaker(match.a, match.mate_a, rung, intern), _weaker(match.b, match.mate_b, rung, intern))
-        propagate(match, weaker, list(match.order), TWO, "propagated" + label)
-        propagate(match, keys, list(match.order), ONE, "propagated")
+
+@dataclass(frozen=True)
+class Solved:
+    """A match with its ambiguous nodes."""
+
+    match: Match
+    ambiguous: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of the ladder: the keys, where they lead, and what is added to the name of the evidence."""
+
+    keys: Keys
+    links: tuple[Links, Links]
+    label: str
+
+
+def solve(match: Match, intern: Interner, modules_of: ModulesOf) -> Solved:
+    """Extend a match that holds the anchors as far as evidence goes, and say of the rest what can be said."""
+    full = _rung(match, (match.a.key, match.b.key), "")
+    forward_all(match, full.links, "same")
+    if match.open():
+        spread(match, full.keys, full.links, match.free()[0], (TWO,), "propagated", None)
+    if match.open():
+        _climb(match, full, intern, modules_of(match))
+    pair_twins(match)
+    return Solved(match, _rest(match, full.keys, modules_of))
+
+
+def _rung(match: Match, keys: Keys, label: str) -> Rung:
+    return Rung(keys, (Links(match.a, keys[0]), Links(match.b, keys[1])), label)
+
+
+def _climb(match: Match, full: Rung, intern: Interner, modules: Modules) -> None:
+    """Go down the ladder: exact keys, then masked ones, each with much agreement first; then what merely looks alike."""
+    _numbers(match, full, modules, intern)
+    if match.open() and provenance_step(match):
+        _numbers(match, full, modules, intern)
+    ladder = [full]
+    _settle(match, full, modules, (TWO, TWO_BUT, MODULE), intern)
+    for rung in (SIZES, BARE):
+        if not match.open():
+            return
+        keys = (_weaker(match.a, match.mate_a, rung, intern), _weaker(match.b, match.mate_b, rung, intern))
+        ladder.append(_rung(match, keys, _LABELS[rung]))
+        _settle(match, ladder[-1], modules, (TWO, TWO_BUT, MODULE), intern)
+    for rung in ladder:
+        _settle(match, rung, modules, (TWO, TWO_BUT, MODULE, ONE), intern)
+    for _ in range(_ROUNDS):
+        if not match.open() or not similar_step(match, tuple(rung.keys for rung in ladder), modules):
+            return
+        for rung in ladder:
+            _settle(match, rung, modules, (TWO, TWO_BUT, MODULE), intern)
+
+
+def _numbers(match: Match, rung: Rung, modules: Modules, intern: Interner) -> None:
+    """Alternate between numbers that single a node out and spreading, as long as much comes of it."""
+    for _ in range(_ROUNDS):
+        before = len(match.free()[0])
+        made = merkle_step(match, rung.keys, intern, rung.label)
+        made += singled_step(match, rung.keys, modules, rung.label)
+        made = made or symmetric_step(match, rung.keys, intern)
+        if not made or not match.open():
+            return
+        made += spread(match, rung.keys, rung.links, match.free()[0], (TWO,), "propagated" + rung.label, None)
+        if made * 10 < before > _FEW:
+            return
+
+
+def _settle(match: Match, rung: Rung, modules: Modules, needs: tuple[int, ...], intern: Interner) -> None:
+    for _ in range(_ROUNDS):
+        if not match.open():
+            return
+        before = len(match.free()[0])
+        singular = Singular(match, rung.keys, modules)
+        made = spread(match, rung.keys, rung.links, match.free()[0], needs, "propagated" + rung.label, singular)
+        if not made or made * 10 < before > _FEW:
+            return
+        _numbers(match, rung, modules, intern)
 
 
 def _weaker(table: Table, mate: list[int], rung: int, intern: Interner) -> list[int]:
-    return [-1 if j >= 0 else weaker_key(table, i, rung, intern) for i, j in enumerate(mate)]
+    return [-1 if j != FREE else weaker_key(table, i, rung, intern) for i, j in enumerate(mate)]
 
 
-def merkle_step(match: Match, intern: Interner) -> None:
-    """Pair nodes that compute the same from what is matched, and of which the same is computed."""
-    anchor_a, anchor_b = match.anchors()
-    up_a, up_b = up_numbers(match.a, anchor_a, intern), up_numbers(match.b, anchor_b, intern)
-    down_a, down_b = down_numbers(match.a, anchor_a, intern), down_numbers(match.b, anchor_b, intern)
-    both_a: dict[tuple[int, int], list[int]] = defaultdict(list)
-    both_b: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for numbers, up, down, mate, twin in (
-        (both_a, up_a, down_a, match.mate_a, match.a.twin),
-        (both_b, up_b, down_b, match.mate_b, match.b.twin),
-    ):
-        for i, key in enumerate(zip(up, down, strict=True)):
-            if mate[i] < 0 and i not in twin:
-                numbers[key].append(i)
-    for key, left in both_a.items():
-        right = both_b.get(key, ())
-        if len(left) == len(right) == 1:
-            match.pair(left[0], right[0], "same", 1.0)
-        elif len(left) == len(right) and all(match.a.effect[i] for i in left):
-            for i, j in zip(left, right, strict=True):
-                match.pair(i, j, "same", 0.95)
-        elif len(left) == len(right) and not any(match.a.effect[i] for i in left):
-            for i, j in zip(left, right, strict=True):
-                match.pair(i, j, "symmetric", 0.9)
-    free_a = [None if match.mate_a[i] >= 0 or i in match.a.twin else number for i, number in enumerate(up_a)]
-    free_b = [None if match.mate_b[i] >= 0 or i in match.b.twin else number for i, number in enumerate(up_b)]
-    for i, j in unique_pairs(free_a, free_b):
-        match.pair(i, j, "same", 0.98)
-    for first, second in match.a.twin.items():
-        other = match.mate_a[first]
-        for j, of in match.b.twin.items():
-            if match.mate_a[second] == of and match.mate_b[j] < 0:
-                match.pair(first, j, "same", 1.0)
-        del other
-
-
-def name_step(match: Match) -> None:
-    """Pair nodes of one name and a compatible operator."""
-    for i, node in enumerate(match.a.nodes):
-        if match.mate_a[i] < 0:
-            j = match.b.index.get(node.name, -1)
-            if j >= 0 and match.mate_b[j] < 0 and _compatible(match, i, j):
-                match.pair(i, j, "name", 0.8)
-
-
-def _compatible(match: Match, i: int, j: int) -> bool:
-    left, right = match.a.nodes[i], match.b.nodes[j]
-    if left.op != right.op:
-        return False
-    return left.op != "call_function" or _packet(left.target) == _packet(right.target)
-
-
-def _packet(target: str) -> str:
-    head, _, overload = target.rpartition(".")
-    return head.rstrip("_") if target.count(".") >= 2 and overload else target
+def _rest(match: Match, keys: Keys, modules_of: ModulesOf) -> tuple[Entry, ...]:
+    free_a, free_b = match.free()
+    if not free_a or not free_b:
+        return ()
+    entries = interchangeable(match, keys, modules_of(match))
+    for ours, theirs, _ in entries:
+        for i in ours:
+            match.mate_a[i] = GROUPED
+        for j in theirs:
+            match.mate_b[j] = GROUPED
+    bundle_cuts(match)
+    return tuple(entries)

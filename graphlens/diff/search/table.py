@@ -6,43 +6,44 @@ from collections.abc import Callable, Hashable, Mapping
 
 from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.search.intern import Interner
-from graphlens.diff.search.keys import Shape, literals, mask, shape_for
+from graphlens.diff.search.keys import BARE, Shape, literals, mask, shape_for
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue
 
-SLOTS = 1 << 32
-"""A use is one number: user times `SLOTS` plus the operand's slot."""
+SLOT_BITS = 24
+SLOT_MASK = (1 << SLOT_BITS) - 1
+"""A use is one number: the user, shifted by `SLOT_BITS`, plus the slot of the operand."""
+GETITEM = "_operator.getitem"
+Labels = tuple[Mapping[str, Hashable], Mapping[str, Hashable]]
 
 
 class Table:
     """One graph, indexed.
 
-    `operands[i]` are the indices of what node `i` uses, by slot; `users[i]` its uses as ``user * SLOTS + slot``;
-    `key[i]` its full match key; `effect[i]` whether dropping it could be noticed; `live[i]` whether anything that can be
-    noticed depends on it; `twin[i]` is the first getitem of the same item where `i` is a later one, else ``-1``.
-    `commutative[i]`: its operands are matched in any order. `children[i]` are the ids of its nested graphs by role.
+    `operands[i]` are the indices of what node `i` uses, by slot; `users[i]` its uses (see `SLOT_BITS`); `key[i]` its full
+    match key; `effect[i]` whether dropping it could be noticed; `live[i]` whether anything that can be noticed depends on
+    it; `commutative[i]` whether its operands are matched in any order. `twin` maps a later getitem of the same item to the
+    first one, which stands for it. `labels` tells nodes without operands apart (the structure of a nested graph, the value
+    of a constant), `weak_labels` does so when values may differ.
     """
 
     __slots__ = (
-        "commutative", "effect", "graph", "index", "key", "live", "module", "nodes", "operands", "parts", "shapes", "twin",
-        "users",
+        "commutative", "effect", "index", "key", "labels", "live", "nodes", "operands", "schemas", "symbol", "twin", "users",
+        "weak_labels",
     )  # fmt: skip
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, symbol: Callable[[str], str], schemas: Mapping[str, str], labels: Labels) -> None:
+        count = len(graph.nodes)
         self.nodes = graph.nodes
         self.index = {node.name: i for i, node in enumerate(graph.nodes)}
+        self.symbol, self.schemas = symbol, schemas
+        self.labels, self.weak_labels = labels
         self.key: list[int] = []
-        self.parts: list[list[Hashable]] = []
-        self.shapes: list[Shape] = []
         self.operands: list[list[int]] = []
-        self.users: list[list[int]] = []
-        self.effect = bytearray(len(graph.nodes))
-        self.live = bytearray(len(graph.nodes))
-        self.commutative = bytearray(len(graph.nodes))
+        self.users: list[list[int]] = [[] for _ in range(count)]
+        self.effect, self.live, self.commutative = bytearray(count), bytearray(count), bytearray(count)
         self.twin: dict[int, int] = {}
-        self.module: list[int] = []
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -53,63 +54,61 @@ def build(
     intern: Interner,
     symbol: Callable[[str], str],
     schemas: Mapping[str, str],
-    bodies: Mapping[str, Hashable],
+    labels: Labels,
     does: Mapping[str, Behaviour],
 ) -> Table:
     """Index a graph.
 
-    `bodies` names the structure of the nested graph that a get_attr holds, `does` what the nested graphs of a call do,
-    both by node name.
+    `labels` are full and weak labels of nodes without operands, `does` says what the nested graphs of a call do, all by
+    node name.
     """
-    table = Table(graph)
-    index, twin = table.index, table.twin
-    numbers = intern.numbers
-    picked: dict[tuple[int, int], int] = {}
-    keys, parts, shapes, all_operands = table.key, table.parts, table.shapes, table.operands
+    table = Table(graph, symbol, schemas, labels)
+    index, twin, numbers = table.index, table.twin, intern.numbers
     commutative, effect = table.commutative, table.effect
-    shape_cache: dict[str, Shape] = {}
-    i = -1
-    for node in graph.nodes:
-        i += 1
+    picked: dict[tuple[int, int], int] = {}
+    shapes: dict[str, Shape] = {}
+    add_key, add_operands = table.key.append, table.operands.append
+    for i, node in enumerate(graph.nodes):
         target = node.target
-        shape = shape_cache.get(target)
+        shape = shapes.get(target)
         if shape is None:
-            shape = shape_cache[target] = shape_for(target, schemas)
+            shape = shapes[target] = shape_for(target, schemas)
         names: list[str] = []
         found = literals(node.args, node.kwargs, shape, names, symbol)
         operands = [index[name] for name in names if name in index]
         if twin:
             operands = [twin.get(p, p) for p in operands]
-        if node.op != "call_function":
-            head = _head(node, bodies)
-            found.insert(0, head)
-            effect[i] = node.op in ("placeholder", "output", "call_method", "call_module")
-        else:
+        if node.op == "call_function":
             if shape.commutative:
                 commutative[i] = _unordered(node)
             if not shape.pure or node.subgraphs:
                 effect[i] = not behaviour(node, schemas, does.get(node.name)).pure
-            elif (
-                target == "_operator.getitem"
-                and len(operands) == 1
-                and len(node.args) == 2
-                and type(node.args[1]) is int
-            ):
-                first = picked.setdefault((operands[0], node.args[1]), i)
-                if first != i and not isinstance(graph.nodes[operands[0]].value, TensorValue):
-                    twin[i] = first
-        keys.append(numbers.setdefault((target if node.op == "call_function" else node.op, *found), len(numbers)))
-        parts.append(found)
-        shapes.append(shape)
-        all_operands.append(operands)
+            elif target == GETITEM and len(operands) == 1:
+                _pick(graph, i, operands[0], picked, twin)
+            head = target
+        else:
+            head = node.op
+            found.insert(0, _label(node, labels[0]))
+            effect[i] = node.op != "get_attr"
+        add_key(numbers.setdefault((head, *found), len(numbers)))
+        add_operands(operands)
     _link(table)
     return table
 
 
-def _head(node: Node, bodies: Mapping[str, Hashable]) -> Hashable:
-    if node.op == "get_attr":
-        return bodies.get(node.name, node.target)
+def _label(node: Node, labels: Mapping[str, Hashable]) -> Hashable:
+    if node.op in ("get_attr", "placeholder"):
+        return labels.get(node.name, node.op)
     return node.target if node.op in ("call_method", "call_module") else node.op
+
+
+def _pick(graph: Graph, i: int, source: int, picked: dict[tuple[int, int], int], twin: dict[int, int]) -> None:
+    """Note a getitem that picks the same item of the same container as an earlier one."""
+    args = graph.nodes[i].args
+    if len(args) == 2 and type(args[1]) is int:
+        first = picked.setdefault((source, args[1]), i)
+        if first != i and not isinstance(graph.nodes[source].value, TensorValue):
+            twin[i] = first
 
 
 def _unordered(node: Node) -> bool:
@@ -119,31 +118,28 @@ def _unordered(node: Node) -> bool:
 
 def _link(table: Table) -> None:
     """Fill users and liveness from the operands."""
-    users: list[list[int]] = [[] for _ in table.nodes]
+    users, commutative, twin, live = table.users, table.commutative, table.twin, table.live
     for i, operands in enumerate(table.operands):
-        if i in table.twin:
+        if i in twin:
             continue
-        base = i * SLOTS
-        if table.commutative[i]:
-            for p in operands:
-                users[p].append(base)
-        else:
-            for slot, p in enumerate(operands):
-                users[p].append(base + slot)
-    table.users = users
-    live = table.live
-    stack = [i for i, noticed in enumerate(table.effect) if noticed]
-    for i in stack:
-        live[i] = 1
-    while stack:
-        for p in table.operands[stack.pop()]:
-            if not live[p]:
+        use = i << SLOT_BITS
+        step = not commutative[i]
+        for p in operands:
+            users[p].append(use)
+            use += step
+    live[:] = table.effect
+    for i in range(len(table) - 1, -1, -1):
+        if live[i]:
+            for p in table.operands[i]:
                 live[p] = 1
-                stack.append(p)
 
 
 def weaker_key(table: Table, i: int, rung: int, intern: Interner) -> int:
     """Return the match key of a node on a weaker rung of the ladder."""
     node = table.nodes[i]
-    head = node.target if node.op == "call_function" else node.op
-    return intern((rung, head, *mask(table.parts[i], table.shapes[i], rung)))
+    shape = shape_for(node.target, table.schemas)
+    found = literals(node.args, node.kwargs, shape, [], table.symbol)
+    if node.op == "call_function":
+        return intern((rung, node.target, *mask(found, shape, rung)))
+    label = _label(node, table.weak_labels if rung == BARE else table.labels)
+    return intern((rung, node.op, label, *mask(found, shape, rung)))

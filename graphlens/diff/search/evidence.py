@@ -1,0 +1,138 @@
+"""What the neighbours of two nodes say about whether they are one node."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from graphlens.diff.search.match import Match
+from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
+
+PASSING = frozenset(
+    {
+        "_operator.getitem", "aten.alias.default", "aten.detach.default", "aten.detach_.default", "aten.clone.default",
+        "aten.contiguous.default", "aten.lift_fresh_copy.default", "aten._to_copy.default", "aten.to.dtype",
+        "aten.to.dtype_layout", "aten.to.device", "aten.expand.default", "aten.view.default", "aten.reshape.default",
+        "aten._unsafe_view.default", "aten.view_as.default", "prims.device_put.default", "prims.convert_element_type.default",
+    }
+)  # fmt: skip
+"""Operators that hand their first operand's elements on. Looked through for witnesses only, never when comparing."""
+
+_MANY_USES = 24
+
+
+class Witnesses(NamedTuple):
+    """Neighbours of a proposed pair: `agree` are pairs in the same place, `hard` are pairs with something else there,
+    `soft` have a partner on one side only (something was put in or taken out), `total` counts the operands of `a`.
+    """
+
+    agree: int
+    soft: int
+    hard: int
+    operands: int
+    total: int
+
+    @property
+    def computed_the_same(self) -> bool:
+        """Whether every operand agrees."""
+        return self.operands == self.total > 0 and not self.hard and not self.soft
+
+
+def witnesses(match: Match, i: int, j: int) -> Witnesses:
+    """Ask all operands and (up to a bound) all users of two nodes."""
+    a, b = match.a, match.b
+    ours, theirs = a.operands[i], b.operands[j]
+    agree, soft, hard = _operand_witnesses(match, i, j, ours, theirs)
+    operands = agree
+    if agree == 1 and not hard and _own_weight(match, i, j):
+        agree = 2
+    uses_a, uses_b = a.users[i], b.users[j]
+    if uses_a and uses_b:
+        more = _use_witnesses(match, uses_a, uses_b)
+        agree, soft, hard = agree + more[0], soft + more[1], hard + more[2]
+    return Witnesses(agree, soft, hard, operands, len(ours))
+
+
+def _own_weight(match: Match, i: int, j: int) -> bool:
+    """Whether both use one input of the program that nothing else uses: its name is a second witness."""
+    for x in match.a.operands[i]:
+        y = match.mate_a[x]
+        if y >= 0 and y in match.b.operands[j] and match.a.nodes[x].op == "placeholder":
+            return len(match.a.users[x]) == len(match.b.users[y]) == 1 and match.how[x] == "signature"
+    return False
+
+
+def _operand_witnesses(match: Match, i: int, j: int, ours: list[int], theirs: list[int]) -> tuple[int, int, int]:
+    mate_a, mate_b = match.mate_a, match.mate_b
+    partners = [mate_a[x] for x in ours]
+    if partners == theirs:
+        return len(ours), 0, 0
+    if len(ours) == len(theirs) and len(ours) > 1 and sorted(partners) == sorted(theirs):
+        return len(ours), 0, 0  # the same operands in other places
+    agree = soft = hard = 0
+    if len(ours) != len(theirs):
+        there = set(theirs)
+        agree = sum(1 for y in partners if y >= 0 and y in there)
+        return agree, abs(len(ours) - len(theirs)), 0
+    for x, y in zip(ours, theirs, strict=True):
+        mate = mate_a[x]
+        if mate == y:
+            agree += 1
+        elif mate >= 0 and mate_b[y] >= 0:
+            if mate_a[through(match.a, x)] == through(match.b, y):
+                soft += 1
+            else:
+                hard += 1
+        elif mate >= 0 or mate_b[y] >= 0:
+            if mate_a[_past_free(match.a, mate_a, x)] == _past_free(match.b, mate_b, y) >= 0:
+                agree += 1
+            else:
+                soft += 1
+    return agree, soft, hard
+
+
+def _use_witnesses(match: Match, uses_a: list[int], uses_b: list[int]) -> tuple[int, int, int]:
+    agree = soft = 0
+    mate_a = match.mate_a
+    operands_b = match.b.operands
+    j_uses = set(uses_b) if len(uses_b) <= _MANY_USES else uses_b
+    for use in uses_a[:_MANY_USES]:
+        v = mate_a[use >> SLOT_BITS]
+        if v < 0:
+            continue
+        if (v << SLOT_BITS) + (use & SLOT_MASK) in j_uses:
+            agree += 1
+        elif (use & SLOT_MASK) < len(operands_b[v]):
+            soft += 1
+    return agree, soft, 0
+
+
+def through(table: Table, i: int) -> int:
+    """Follow a node back through operators that hand their first operand on."""
+    nodes, operands = table.nodes, table.operands
+    for _ in range(16):
+        if nodes[i].target not in PASSING or not operands[i]:
+            break
+        i = operands[i][0]
+    return i
+
+
+def _past_free(table: Table, mate: list[int], i: int) -> int:
+    """Follow a free node back through operators that hand their first operand on, to the first matched one."""
+    nodes, operands = table.nodes, table.operands
+    for _ in range(16):
+        if mate[i] >= 0 or nodes[i].target not in PASSING or not operands[i]:
+            break
+        i = operands[i][0]
+    return i
+
+
+def describe(found: Witnesses) -> tuple[str, ...]:
+    """Say in words what the neighbours said."""
+    texts = [f"{found.operands} of {found.total} operands agree"] if found.total else []
+    if found.agree > found.operands:
+        texts.append(f"{found.agree - found.operands} uses agree")
+    if found.soft:
+        texts.append(f"{found.soft} neighbours have no counterpart")
+    if found.hard:
+        texts.append(f"{found.hard} neighbours disagree")
+    return tuple(texts)

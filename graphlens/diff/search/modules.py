@@ -1,0 +1,88 @@
+"""The tree of module calls of a program, as its nodes' `nn_module_stack` tells it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphlens.diff.search.table import Table
+from graphlens.program.graph import ModuleCall, Node
+
+Stack = tuple[ModuleCall, ...]
+
+
+@dataclass
+class ModuleTree:
+    """Module calls by name (``layers.0.attn``, ``shared@1``); `keys` counts the match keys of all nodes inside."""
+
+    children: dict[str, list[str]] = field(default_factory=dict)
+    type: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, Counter[int]] = field(default_factory=dict)
+
+
+class Stacks:
+    """Reads module stacks, each distinct one once: readers share them between the nodes of a module."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, str] = {}
+        self.by_value: dict[Stack, str] = {}
+        self.kept: list[Stack] = []
+
+    def innermost(self, node: Node) -> str:
+        """Return the name of the innermost module call around a node, ``""`` for the root or unknown."""
+        stack: Stack | None = node.meta.get("nn_module_stack")
+        if not stack:
+            return ""
+        name = self.by_id.get(id(stack))
+        if name is None:
+            name = self.by_value.get(stack)
+            if name is None:
+                name = self.by_value[stack] = stack[-1].call
+            self.by_id[id(stack)] = name
+            self.kept.append(stack)  # an id is only good for as long as its owner lives
+        return name
+
+    def names(self) -> set[str]:
+        """Return the names of all module calls on the stacks read so far."""
+        return {call.call for stack in self.by_value for call in stack}
+
+
+def module_tree(tables: Mapping[str, Table], stacks: Stacks) -> ModuleTree:
+    """Build the tree of module calls, with the nodes inside each, from all graphs of a program."""
+    tree = ModuleTree(children={"": []})
+    own: dict[str, Counter[int]] = {}
+    chains: dict[str, tuple[str, ...]] = {"": ()}
+    seen: set[int] = set()
+    for table in tables.values():
+        if id(table) in seen:
+            continue
+        seen.add(id(table))
+        for i, node in enumerate(table.nodes):
+            name = stacks.innermost(node)
+            if name not in chains:
+                chains[name] = _enter(tree, node.module_stack)
+            if node.op not in ("placeholder", "get_attr", "output"):
+                own.setdefault(name, Counter())[table.key[i]] += 1
+    for name, counts in own.items():
+        for holder in chains[name]:
+            tree.keys.setdefault(holder, Counter()).update(counts)
+    return tree
+
+
+def _enter(tree: ModuleTree, stack: Stack) -> tuple[str, ...]:
+    """Add a stack to the tree and return the names on it, outermost first."""
+    chain: list[str] = []
+    parent = ""
+    for call in stack:
+        name = call.call
+        if not name:
+            continue
+        if name not in tree.children:
+            tree.children[name] = []
+            tree.type[name] = call.type
+            tree.children[parent].append(name)
+        if name not in chain:
+            chain.append(name)
+        parent = name
+    return tuple(chain)

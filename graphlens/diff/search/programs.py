@@ -1,0 +1,160 @@
+"""Align two programs: the root first, then every nested graph under its matched holder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from graphlens.diff.alignment import Alignment, GraphAlignment
+from graphlens.diff.search import anchors, pins, symbols
+from graphlens.diff.search.intern import Interner
+from graphlens.diff.search.labels import token_for
+from graphlens.diff.search.match import Match
+from graphlens.diff.search.modules import Stacks, module_tree
+from graphlens.diff.search.prepare import Prepared, prepare
+from graphlens.diff.search.regions import crc_known, module_map, renamed_fqn, weight_of
+from graphlens.diff.search.result import graph_alignment, operand_names
+from graphlens.diff.search.similar import Modules
+from graphlens.diff.search.solve import solve
+from graphlens.program.program import ROOT, Program, child_path
+
+Paths = tuple[str, str]
+
+
+@dataclass
+class Search:
+    """What holds for both programs as a whole, and the results so far."""
+
+    a: Prepared
+    b: Prepared
+    intern: Interner
+    pinned: pins.Pinned
+    stacks: tuple[Stacks, Stacks] = field(default_factory=lambda: (Stacks(), Stacks()))
+    modules: dict[str, str] | None = None
+    numbers: dict[str, int] = field(default_factory=dict)
+    results: dict[Paths, GraphAlignment] = field(default_factory=dict)
+    votes: Counter[symbols.Vote] = field(default_factory=Counter)
+    solved: dict[tuple[int, int, tuple[tuple[int, int], ...]], GraphAlignment] = field(default_factory=dict)
+
+
+def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -> Alignment:
+    """Align two programs; see `graphlens.diff.align.align`."""
+    pinned = pins.read_pins(a, b, given)
+    inputs = anchors.input_pairs(a, b, lambda fqn: fqn)
+    known = symbols.elect(symbols.votes(anchors.input_values(a, b, inputs)))
+    search = _prepared(a, b, known, pinned)
+    inputs = _follow_modules(search, a, b, inputs)
+    stack: list[tuple[Paths, Match]] = [((ROOT, ROOT), _root(search, inputs))] if ROOT in a.graphs and ROOT in b.graphs else []
+    while stack:
+        paths, match = stack.pop()
+        stack.extend(reversed(_solve(search, paths, match)))
+    pins.check_reached(pinned, dict(search.results))
+    return _assemble(search, a, b, known)
+
+
+def _prepared(a: Program, b: Program, known: dict[str, str], pinned: pins.Pinned) -> Search:
+    intern, token = Interner(), token_for(a, b)
+    ours = prepare(a, intern, symbols.canonical(known), token)
+    theirs = prepare(b, intern, symbols.canonical({name: name for name in known.values()}), token)
+    return Search(ours, theirs, intern, pinned)
+
+
+def _follow_modules(search: Search, a: Program, b: Program, inputs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Find out which module became which, and pair weights accordingly."""
+    for stacks, prepared in zip(search.stacks, (search.a, search.b), strict=True):
+        for table in prepared.tables.values():
+            for node in table.nodes:
+                stacks.innermost(node)
+    if search.stacks[0].names() == search.stacks[1].names():
+        return inputs
+    tree_a = module_tree(search.a.tables, search.stacks[0])
+    tree_b = module_tree(search.b.tables, search.stacks[1])
+    by_crc = crc_known(a) and crc_known(b)
+    search.modules = modules = module_map(tree_a, tree_b, (weight_of(a, by_crc=by_crc), weight_of(b, by_crc=by_crc)))
+    taken = set(modules.values())
+
+    def translate(fqn: str) -> str | None:
+        return renamed_fqn(fqn, modules, tree_a.children, taken)
+
+    return anchors.input_pairs(a, b, translate)
+
+
+def _root(search: Search, inputs: list[tuple[str, str]]) -> Match:
+    match = Match(search.a.tables[ROOT], search.b.tables[ROOT])
+    _pin(search, (ROOT, ROOT), match)
+    anchors.anchor_pairs(match, inputs)
+    if not (search.a.program.inputs and search.b.program.inputs):
+        anchors.anchor_names(match)
+    anchors.anchor_outputs(match)
+    return match
+
+
+def _pin(search: Search, paths: Paths, match: Match) -> None:
+    for i, j in pins.pins_of(search.pinned, *paths, match.a, match.b):
+        match.pair(i, j, "pinned", 1.0, ("given by the user",))
+
+
+def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Match]]:
+    """Solve one pair of graphs, keep the result, and return the nested ones with their anchors."""
+    solved = solve(match, search.intern, lambda each: _modules(search, each))
+    search.results[paths] = graph_alignment(paths, solved)
+    nodes_a, nodes_b = match.a.nodes, match.b.nodes
+    if search.a.program.symbol_table and search.b.program.symbol_table:
+        pairs = ((nodes_a[i].value, nodes_b[j].value) for i, j in enumerate(match.mate_a) if j >= 0)
+        search.votes.update(symbols.votes(pairs))
+    return [
+        child
+        for i, node in enumerate(nodes_a)
+        if node.subgraphs and match.mate_a[i] >= 0
+        for child in _children(search, paths, match, i)
+    ]
+
+
+def _children(search: Search, paths: Paths, match: Match, i: int) -> list[tuple[Paths, Match]]:
+    node, partner = match.a.nodes[i], match.b.nodes[match.mate_a[i]]
+    mate = {match.a.nodes[x].name: match.b.nodes[y].name for x, y in enumerate(match.mate_a) if y >= 0 and x in match.a.operands[i]}
+    found: list[tuple[Paths, Match]] = []
+    roles = {subgraph.role for subgraph in partner.subgraphs}
+    for subgraph in node.subgraphs:
+        children = (child_path(paths[0], node.name, subgraph.role), child_path(paths[1], partner.name, subgraph.role))
+        if subgraph.role not in roles or children[0] not in search.a.tables or children[1] not in search.b.tables:
+            continue
+        inner = Match(search.a.tables[children[0]], search.b.tables[children[1]])
+        _pin(search, children, inner)
+        given = (operand_names(node, inner.a), operand_names(partner, inner.b))
+        anchors.anchor_operands(inner, given, mate)
+        anchors.anchor_outputs(inner)
+        found.append((children, inner))
+    return found
+
+
+def _modules(search: Search, match: Match) -> Modules:
+    """Number the modules of the free nodes; modules that correspond have the same number."""
+    free_a, free_b = match.free()
+    translate: Callable[[str], str | None] = (lambda name: name) if search.modules is None else search.modules.get
+    numbers = search.numbers
+    ours: dict[int, int] = {}
+    for i in free_a:
+        name = search.stacks[0].innermost(match.a.nodes[i])
+        image = translate(name) if name else None
+        if image is not None:
+            ours[i] = numbers.setdefault(image, len(numbers))
+    theirs: dict[int, int] = {}
+    for j in free_b:
+        name = search.stacks[1].innermost(match.b.nodes[j])
+        if name:
+            theirs[j] = numbers.setdefault(name, len(numbers))
+    return ours, theirs
+
+
+def _assemble(search: Search, a: Program, b: Program, known: dict[str, str]) -> Alignment:
+    seen_a = {path for path, _ in search.results}
+    seen_b = {path for _, path in search.results}
+    order = {path: at for at, path in enumerate(a.graphs)}
+    return Alignment(
+        graphs=tuple(search.results[paths] for paths in sorted(search.results, key=lambda paths: order[paths[0]])),
+        only_a=tuple(path for path in a.graphs if path not in seen_a),
+        only_b=tuple(path for path in b.graphs if path not in seen_b),
+        symbols=tuple(symbols.elect(search.votes, known).items()),
+    )

@@ -1,0 +1,56 @@
+"""From numbers back to names: the proposals as plain data."""
+
+from __future__ import annotations
+
+from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group, Pair
+from graphlens.diff.search.match import FREE
+from graphlens.diff.search.solve import Solved
+from graphlens.diff.search.table import Table
+from graphlens.program.argument import Ref, leaves
+from graphlens.program.graph import Node
+
+
+def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
+    """Write the result for one pair of graphs."""
+    match = solved.match
+    nodes_a, nodes_b = match.a.nodes, match.b.nodes
+    hidden = {i for bundle in match.bundles for i in bundle.a}
+    how, confidence, notes = match.how, match.confidence, match.notes
+    pairs = tuple(
+        Pair(a=nodes_a[i].name, b=nodes_b[j].name, match=how[i], confidence=confidence[i], witnesses=notes[i])
+        for i, j in enumerate(match.mate_a)
+        if j >= 0 and i not in hidden
+    )
+    groups = tuple(
+        Group(
+            a=tuple(nodes_a[i].name for i in bundle.a),
+            b=tuple(nodes_b[j].name for j in bundle.b),
+            match=bundle.how,
+            confidence=bundle.confidence,
+            witnesses=bundle.notes,
+        )
+        for bundle in match.bundles
+    )
+    ambiguous = tuple(
+        Ambiguous(a=tuple(nodes_a[i].name for i in ours), b=tuple(nodes_b[j].name for j in theirs), reason=reason)
+        for ours, theirs, reason in solved.ambiguous
+    )
+    return GraphAlignment(
+        path_a=paths[0],
+        path_b=paths[1],
+        pairs=pairs,
+        groups=groups,
+        ambiguous=ambiguous,
+        only_a=tuple(nodes_a[i].name for i, j in enumerate(match.mate_a) if j == FREE),
+        only_b=tuple(nodes_b[j].name for j, i in enumerate(match.mate_b) if i == FREE),
+    )
+
+
+def operand_names(node: Node, table: Table) -> list[str | None]:
+    """For each placeholder of a nested graph, the node that the call hands to it; `None` for anything else.
+
+    Higher-order ops hand on their last operands in order, whatever stands before them.
+    """
+    given = [leaf.node if isinstance(leaf, Ref) else None for argument in node.args for leaf in leaves(argument)]
+    count = sum(1 for inner in table.nodes if inner.op == "placeholder")
+    return given[-count:] if 0 < count <= len(given) else []

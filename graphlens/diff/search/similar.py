@@ -1,0 +1,151 @@
+"""What is left: nodes that look alike, paired only if each is the other's best by a margin."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from graphlens.diff.search.evidence import Witnesses, witnesses
+from graphlens.diff.search.match import FREE, Match
+from graphlens.diff.search.table import SLOT_BITS, Table
+from graphlens.program.frames import frame_text, user_frame
+from graphlens.program.graph import Node
+from graphlens.program.value import TensorValue
+
+THRESHOLD, MARGIN = 0.5, 0.08
+_MOST = 64
+
+Ladder = tuple[tuple[list[int], list[int]], ...]
+Modules = tuple[dict[int, int], dict[int, int]]
+
+
+class Score(NamedTuple):
+    """How alike two nodes are, 0 to 1, and what that is made of."""
+
+    total: float
+    parts: tuple[tuple[str, float], ...]
+    found: Witnesses
+
+
+def packet(node: Node) -> str:
+    """Return a target without its overload and without the underscore of its in-place form."""
+    if node.op != "call_function" or node.target.count(".") < 2:
+        return node.target if node.op not in ("placeholder", "get_attr") else node.op
+    return node.target.rpartition(".")[0].rstrip("_")
+
+
+def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Score:
+    """Score a pair of free nodes of the same kind of op."""
+    a, b = match.a.nodes[i], match.b.nodes[j]
+    found = witnesses(match, i, j)
+    uses = min(len(match.a.users[i]), len(match.b.users[j]), 8)
+    parts = (
+        ("key", _key(a, b, i, j, ladder)),
+        ("operands", 0.25 * found.operands / found.total if found.total else 0.1),
+        ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
+        ("module", 0.1 if modules[0].get(i, -1) == modules[1].get(j, -2) else 0.0),
+        ("name", 0.1 if a.name == b.name else 0.0),
+        ("source", 0.05 if _source(a) and _source(a) == _source(b) else 0.0),
+        ("value", 0.05 * _value(a, b)),
+        ("contradictions", -0.15 * found.hard),
+    )
+    return Score(sum(value for _, value in parts), parts, found)
+
+
+def _key(a: Node, b: Node, i: int, j: int, ladder: Ladder) -> float:
+    for (ours, theirs), worth in zip(ladder, (0.3, 0.25, 0.2), strict=False):
+        if ours[i] == theirs[j]:
+            return worth
+    return 0.12 if packet(a) == packet(b) else 0.0
+
+
+def _source(node: Node) -> str:
+    return frame_text(user_frame(node.stack_trace)) if node.stack_trace else ""
+
+
+def _value(a: Node, b: Node) -> float:
+    if isinstance(a.value, TensorValue) and isinstance(b.value, TensorValue):
+        return (a.value.dtype == b.value.dtype) * 0.5 + (a.value.shape == b.value.shape) * 0.5
+    return 0.5 * (type(a.value) is type(b.value))
+
+
+def candidates(match: Match, i: int, buckets: Mapping[tuple[str, int], list[int]], modules: Modules) -> list[int]:
+    """Return free nodes of `b` that may be node `i` of `a`: neighbours' neighbours, and the same operator in its module."""
+    found: dict[int, None] = {}
+    for x in match.a.operands[i]:
+        y = match.mate_a[x]
+        if y >= 0:
+            found.update((use >> SLOT_BITS, None) for use in match.b.users[y][:_MOST])
+    for use in match.a.users[i][:_MOST]:
+        v = match.mate_a[use >> SLOT_BITS]
+        if v >= 0:
+            found.update((q, None) for q in match.b.operands[v][:_MOST])
+    bucket = buckets.get((packet(match.a.nodes[i]), modules[0].get(i, -1)), [])
+    found.update((j, None) for j in bucket[:_MOST])
+    op = match.a.nodes[i].op
+    return [j for j in found if match.mate_b[j] == FREE and match.b.nodes[j].op == op and j not in match.b.twin]
+
+
+def buckets_of(table: Table, free: list[int], modules: Mapping[int, int]) -> dict[tuple[str, int], list[int]]:
+    """Sort free nodes by operator and module; a bucket with too many says nothing and is left out."""
+    found: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for j in free:
+        found[packet(table.nodes[j]), modules.get(j, -1)].append(j)
+    return {place: nodes for place, nodes in found.items() if len(nodes) <= _MOST}
+
+
+Scored = dict[tuple[int, int], Score]
+
+
+def score_all(match: Match, ladder: Ladder, modules: Modules) -> Scored:
+    """Score every pair of free nodes worth a look."""
+    free_a, free_b = match.free()
+    buckets = buckets_of(match.b, free_b, modules[1])
+    found: Scored = {}
+    for i in free_a:
+        for j in candidates(match, i, buckets, modules):
+            found[i, j] = score(match, i, j, ladder, modules)
+    return found
+
+
+def mutual_best(scored: Scored) -> list[tuple[int, int, float, float]]:
+    """Return `(i, j, score, margin)` where each is the other's best, good enough, and nobody comes near."""
+    best_a, best_b = _best(scored, 0), _best(scored, 1)
+    found: list[tuple[int, int, float, float]] = []
+    for i, (total, j, second) in best_a.items():
+        back = best_b[j]
+        margin = min(total - second, back[0] - back[2])
+        if back[1] == i and total >= THRESHOLD and margin >= MARGIN:
+            found.append((i, j, total, margin))
+    return found
+
+
+def _best(scored: Scored, side: int) -> dict[int, tuple[float, int, float]]:
+    """For each node: its best score, with whom, and the second best score."""
+    best: dict[int, tuple[float, int, float]] = {}
+    for pair, value in scored.items():
+        node, other = pair[side], pair[1 - side]
+        total, partner, second = best.get(node, (-1.0, -1, 0.0))
+        if value.total > total:
+            best[node] = (value.total, other, max(total, 0.0))
+        elif value.total > second:
+            best[node] = (total, partner, value.total)
+    return best
+
+
+def similar_step(match: Match, ladder: Ladder, modules: Modules) -> int:
+    """Pair what is mutually best by a margin; return how many pairs were made."""
+    made = 0
+    for i, j, total, margin in mutual_best(score_all(match, ladder, modules)):
+        rung = _rung(i, j, ladder)
+        notes = (f"score {total:.2f}", f"ahead by {margin:.2f}")
+        made += match.pair(i, j, "similar" + rung, round(min(total, 0.9), 2), notes)
+    return made
+
+
+def _rung(i: int, j: int, ladder: Ladder) -> str:
+    for (ours, theirs), label in zip(ladder, ("", " up to sizes", " up to literals"), strict=False):
+        if ours[i] == theirs[j]:
+            return label
+    return " up to target"
