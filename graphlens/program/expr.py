@@ -18,6 +18,9 @@ from graphlens.program.expr_terms import Expr, natural
 MAX_LENGTH = 20_000
 """Longer expressions are kept as they are written."""
 
+_SHORT = 500
+"""Characters of an expression that is remembered: what a process keeps does not grow with hostile files."""
+
 _MAX_NESTING = 200
 _MAX_WORK = 10_000
 """Terms and factors collected in one expression, over all its sums and products: sums in sums in sums would be slow."""
@@ -79,7 +82,6 @@ class _Call:
         self.operands: list[Expr] = []
 
 
-@lru_cache(maxsize=65536)
 def canonical_expr(text: str) -> str:
     """Return the canonical text of a symbolic expression.
 
@@ -95,6 +97,10 @@ def canonical_expr(text: str) -> str:
         ``(s0 + 1)//2``, ``u0 >= 0``. Text that is not an expression, or is longer than `MAX_LENGTH`, is
         returned as it is, without its outer blanks.
     """
+    return _canonical_cached(text) if len(text) <= _SHORT else _canonical(text)
+
+
+def _canonical(text: str) -> str:
     text = text.strip()
     if len(text) > MAX_LENGTH:
         return text
@@ -104,10 +110,19 @@ def canonical_expr(text: str) -> str:
         return text
 
 
-@lru_cache(maxsize=65536)
+_canonical_cached = lru_cache(maxsize=16384)(_canonical)
+
+
 def free_symbols(text: str) -> tuple[str, ...]:
     """Return the names of the symbols of a canonical expression, each once, ``s2`` before ``s10``."""
+    return _free_symbols_cached(text) if len(text) <= _SHORT else _free_symbols(text)
+
+
+def _free_symbols(text: str) -> tuple[str, ...]:
     return tuple(sorted({name for name in _IDENTIFIER.findall(text) if name not in _WORDS}, key=natural))
+
+
+_free_symbols_cached = lru_cache(maxsize=16384)(_free_symbols)
 
 
 def rename_symbols(text: str, names: Mapping[str, str]) -> str:
@@ -174,7 +189,7 @@ def _close(stacks: _Stacks, word: str) -> bool:
     stacks.signs.pop()
     stacks.spend(top.operands)
     if top.name is not None:
-        made = _made(top.name, [operand for operand in top.operands if operand is not _KEYWORD])
+        made = terms.named_call(top.name, [operand for operand in top.operands if operand is not _KEYWORD])
     else:
         made = top.operands[0] if len(top.operands) == 1 else terms.call("Tuple", top.operands)
     stacks.operands.append(made)
@@ -217,23 +232,3 @@ def _chained(stacks: _Stacks, sign: str, left: Expr | Chain, right: Expr) -> Cha
         left[1].append(right)
         return left
     return (sign, [stacks.finish(left), right])
-
-
-def _made(name: str, operands: list[Expr]) -> Expr:
-    """Return what a call in `srepr` stands for."""
-    first = operands[0] if operands else None
-    if first is not None and first.string:
-        if name in ("Symbol", "Dummy", "Wild"):
-            return terms.symbol(first.text)
-        return terms.real(first.text) if name == "Float" else terms.call(name, operands)
-    if name == "Integer" and len(operands) == 1 and first is not None:
-        return first
-    if name == "Rational" and len(operands) == 2:
-        return terms.multiply([operands[0], terms.power(operands[1], terms.number(_MINUS_ONE))])
-    if name == "Pow" and len(operands) == 2:
-        return terms.power(*operands)
-    if name == "sqrt" and len(operands) == 1:
-        return terms.power(operands[0], terms.number(Fraction(1, 2)))
-    if name == "Add":
-        return terms.add(operands)
-    return terms.multiply(operands) if name == "Mul" else terms.call(name, operands)

@@ -197,3 +197,23 @@ def call(name: str, operands: list[Expr]) -> Expr:
     if not operands and name in _ATOMS:
         return symbol(name)
     return Expr(f"{name}({', '.join(operand.text for operand in operands)})")
+
+
+def named_call(name: str, operands: list[Expr]) -> Expr:
+    """Return what a call in `srepr` stands for."""
+    first = operands[0] if operands else None
+    if first is not None and first.string:
+        if name in ("Symbol", "Dummy", "Wild"):
+            return symbol(first.text)
+        return real(first.text) if name == "Float" else call(name, operands)
+    if name == "Integer" and len(operands) == 1 and first is not None:
+        return first
+    if name == "Rational" and len(operands) == 2:
+        return multiply([operands[0], power(operands[1], number(Fraction(-1)))])
+    if name == "Pow" and len(operands) == 2:
+        return power(*operands)
+    if name == "sqrt" and len(operands) == 1:
+        return power(operands[0], number(Fraction(1, 2)))
+    if name == "Add":
+        return add(operands)
+    return multiply(operands) if name == "Mul" else call(name, operands)

@@ -84,17 +84,37 @@ def _outside_calls(builder: Builder) -> None:
     builder.held = []
 
 
+class Kind(NamedTuple):
+    """What a target's text says about it: the target as a Program has it, and how its arguments are written."""
+
+    plain: str
+    hop: bool
+    numeric: bool
+    """A function on symbolic numbers, all of whose arguments are positional."""
+    schema_op: bool
+
+
+def _kind(target: str) -> Kind:
+    hop = target.startswith(_HOPS)
+    numeric = target.startswith(_NUMBERS) or target == _ITEM
+    return Kind(target.removeprefix(_OPS), hop, numeric, not hop and not numeric and target.startswith((_OPS, "#")))
+
+
 def _add_call(builder: Builder, node: schema.Node) -> None:
     """Add the node of one call, the `get_attr` nodes before it and the `getitem` nodes after it."""
-    target = node.target
-    hop = target.startswith(_HOPS)
+    kinds = builder.reading.kinds
+    kind = kinds.get(node.target)
+    if kind is None:
+        kind = kinds[node.target] = _kind(node.target)
+    plain, hop, *_ = kind
     builder.reading.item = ""
     meta = builder.metadata.read(node.metadata)
     builder.inherited = meta if hop else EMPTY
-    args, kwargs, names = _arguments(builder, node, hop)
-    held, builder.held = builder.held, []
+    args, kwargs, names = _arguments(builder, node, kind)
+    held: list[Held] = []
+    if builder.held:
+        held, builder.held = builder.held, held
     name, value, results = _results(builder, node, hop)
-    plain = builder.share(target.removeprefix(_OPS))
     builder.add(
         Node(
             name=name,
@@ -123,10 +143,8 @@ def _add_call(builder: Builder, node: schema.Node) -> None:
         _outside_calls(builder)
 
 
-def _arguments(builder: Builder, node: schema.Node, hop: bool) -> Call:
-    reading, target = builder.reading, node.target
-    numeric = target.startswith(_NUMBERS) or target == _ITEM
-    schema_op = not hop and not numeric and target.startswith((_OPS, "#"))
+def _arguments(builder: Builder, node: schema.Node, kind: Kind) -> Call:
+    reading, numeric, schema_op = builder.reading, kind.numeric, kind.schema_op
     args: list[Argument] = []
     names: list[str] = []
     kwargs: dict[str, Argument] = {}

@@ -37,6 +37,7 @@ class Reading:
         "graph",
         "hints",
         "item",
+        "kinds",
         "lenient",
         "literals",
         "member",
@@ -61,6 +62,7 @@ class Reading:
         self.unknown: dict[str, str] = {}
         """Fields outside of nodes that the schema does not know: JSON path to JSON text."""
         self.shared: dict[Any, Any] = {}
+        self.kinds: dict[str, Any] = {}
         self.graph = "$"
         self.node = -1
         self.item: int | str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Raw
@@ -38,6 +38,7 @@ class Metadata:
         found: dict[str, Any] = {}
         for key, raw in metadata.items():
             data = bytes(raw)
+            made: Any
             if key == "torch_fn":  # differs from node to node: remembering it would only take memory
                 made = self._converted(key, data)
             else:
@@ -72,22 +73,20 @@ class Metadata:
         if key == "stack_trace":
             self.traces[text] = None
             return kept_trace(text, self._policy)
-        read: Callable[[str], Any] | None = {
-            "nn_module_stack": self._module_stack,
-            "source_fn_stack": self._source_fn_stack,
-            "torch_fn": self._torch_fn,
-            "custom": self._custom,
-            "from_node": self._from_node,
-        }.get(key)
-        return text if read is None else read(text)
+        if key == "torch_fn":
+            return self._torch_fn(text)
+        if key == "nn_module_stack":
+            return tuple(self._module_call(item) for item in text.split(_DELIMITER))
+        if key == "source_fn_stack":
+            return self._source_fn_stack(text)
+        if key == "custom":
+            return self._custom(text)
+        return self._from_node(text) if key == "from_node" else text
 
     def _torch_fn(self, text: str) -> tuple[str, ...]:
         name, *function = text.split(_DELIMITER)
         share = self._reading.shared.setdefault
         return (name, *[share(part, part) for part in function])
-
-    def _module_stack(self, text: str) -> tuple[ModuleCall, ...]:
-        return tuple(self._module_call(item) for item in text.split(_DELIMITER))
 
     def _module_call(self, item: str) -> ModuleCall:
         call = self._calls.get(item)
