@@ -556,3 +556,29 @@ def test_weights_are_neither_copied_nor_kept(deep, inputs):
 
     gc.collect()
     assert held() is None
+
+
+def test_the_same_program_in_another_precision_rounds():
+    class Embedded(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = torch.nn.Embedding(10, 16)
+            self.deep = Deep(width=16, layers=2)
+
+        def forward(self, ids):
+            return self.deep(self.embed(ids))
+
+    torch.manual_seed(7)
+    model = Embedded().eval()
+    ids = torch.arange(6).reshape(2, 3)
+    single = torch.export.export(model, (ids,))
+    half = torch.export.export(copy.deepcopy(model).bfloat16(), (ids,))
+    result = numerics(single, half, (ids,))
+    assert set(statuses(result)) <= {"equal", "rounding", "inherited"}
+    assert result.first.note == "" or "precision" in result.first.note
+    assert result.find("linear").error.note == "dtype bfloat16, not float32"
+    spoiled = plant(half, "gelu", lambda x: torch.nn.functional.gelu(x) * 1.2, which=1)
+    result = numerics(single, spoiled, (ids,))
+    assert result.first.node_a == "gelu_1"
+    assert result.first.status == "departs"
+    assert result.suspects["node_a"][0] == "gelu_1"

@@ -30,6 +30,8 @@ def compare_unit(pairing: Pairing, both: Both, unit: Unit) -> NodeRow | None:
     error = difference(value_a, value_b)
     equal_before = all(mate is not None and both.equal.get(mate, False) for mate in unit.inputs_b.values())
     both.equal[unit.a] = error.equal
+    if error.recast and isinstance(value_b, torch.Tensor):
+        both.dtypes[unit.a] = value_b.dtype
     node_a = pairing.a.program.graphs[both.a.path][unit.a]
     node_b = pairing.b.program.graphs[both.b.path][unit.b]
     shape, dtype = facets(value_a)
@@ -106,12 +108,16 @@ def question_of(pairing: Pairing, both: Both, unit: Unit, values: tuple[Any, Any
         run_a=lambda job: pairing.a.call(job, state),
         run_b=lambda job: pairing.b.call(job, state),
         memory=lambda: tensor_bytes(list(both.a.values.values()), list(both.b.values.values())),
+        recast=any(mate in both.dtypes for mate in unit.inputs_b.values()),
         given=pairing.b.live(both.b, unit.b).op in ("placeholder", "get_attr") and len(unit.nodes_a) == 1,
     )
 
 
 def inputs_of(both: Both, unit: Unit) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """What the nodes of `a` use, as it was before they ran; and the same for those of `b`, `None` where a value is missing."""
+    """What the nodes of `a` use, as it was before they ran; and the same for those of `b`, `None` where a value is missing.
+
+    Where `b` has a value in another precision, the reference's is brought to it.
+    """
     before: dict[str, Any] = {}
     for name in reversed(unit.nodes_a):
         before.update(both.before.get(name, {}))
@@ -125,7 +131,8 @@ def inputs_of(both: Both, unit: Unit) -> tuple[dict[str, Any], dict[str, Any] | 
                 return inputs_a, None
             inputs_b[name] = both.b.values[name]
         elif mate in before or mate in both.a.values:
-            inputs_b[name] = before[mate] if mate in before else both.a.values[mate]
+            value = before[mate] if mate in before else both.a.values[mate]
+            inputs_b[name] = value.to(both.dtypes[mate]) if mate in both.dtypes else value
         else:
             return inputs_a, None
     return inputs_a, inputs_b

@@ -33,7 +33,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     `run_a(job)`, `run_b(job)` run a job where that side stands, with the random numbers that `a` had there.
     `inputs_equal` says whether everything that `b` used was bit-equal to what `a` used; `given`, that the value is an
-    input or a weight, which nothing has computed.
+    input or a weight, which nothing has computed; `recast`, that inputs were brought to the precision that `b` has them in.
     """
 
     module_a: Any
@@ -49,6 +49,7 @@ class Question(Struct, frozen=True, kw_only=True):
     run_b: Callable[[Callable[[], Any]], Any]
     memory: Callable[[], int]
     given: bool = False
+    recast: bool = False
 
 
 def judge(question: Question, error: Difference) -> Evidence:
@@ -59,7 +60,8 @@ def judge(question: Question, error: Difference) -> Evidence:
     worse than `a` (the criterion of `torch._dynamo.utils.same`, held for the greatest error as well as for the mean).
     """
     if question.given:
-        return Evidence(status="departs", local=error)
+        same = error.recast and max(_scales(error)) <= _epsilon(question.value_a, question.value_b)
+        return Evidence(status="rounding" if same else "departs", local=error)
     if not error.comparable:
         return Evidence(status="incomparable", note="this kind of value has no errors to measure")
     local, value, note = error, question.value_b, ""
@@ -75,7 +77,7 @@ def judge(question: Question, error: Difference) -> Evidence:
     if not local.comparable:
         return Evidence(status="incomparable", local=local)
     deterministic = _deterministic(question, value)
-    if local.note or local.nan or local.inf:
+    if (local.note and not (local.recast and question.recast)) or local.nan or local.inf:
         return Evidence(status="departs", local=local, deterministic=deterministic)
     rounding, why = _is_rounding(question, value, local)
     return Evidence(
@@ -109,11 +111,9 @@ def _deterministic(question: Question, value: Any) -> bool | None:
 def _is_rounding(question: Question, value: Any, local: Difference) -> tuple[bool, str]:
     """Hold both answers against one in double precision, or `b` against `a` where there is none."""
     tensors = [leaf for leaf in pytree.tree_leaves(question.value_a) if isinstance(leaf, torch.Tensor)]
-    dtypes = {tensor.dtype for tensor in tensors if tensor.is_floating_point() or tensor.is_complex()}
-    if not dtypes or any(not (t.is_floating_point() or t.is_complex()) for t in tensors):
+    if not tensors or any(not (t.is_floating_point() or t.is_complex()) for t in tensors):
         return False, ""
-    real = {dtype if dtype.is_floating_point else dtype.to_real() for dtype in dtypes}
-    epsilon = max(SLACK.get(dtype, 1.0) * torch.finfo(dtype).eps for dtype in real)
+    epsilon = _epsilon(question.value_a, value)
     reference = _reference(question, tensors)
     if reference is None:
         scale, peak = _scales(local)
@@ -123,6 +123,13 @@ def _is_rounding(question: Question, value: Any, local: Difference) -> tuple[boo
     mean_a, peak_a = _scales(a)
     mean_b, peak_b = _scales(b)
     return mean_b <= FACTOR * mean_a + epsilon and peak_b <= FACTOR * peak_a + epsilon, ""
+
+
+def _epsilon(*values: Any) -> float:
+    """What is rounding in the coarsest dtype among some values, relative to their size."""
+    leaves = [leaf for leaf in pytree.tree_leaves(values) if isinstance(leaf, torch.Tensor)]
+    dtypes = {t.dtype.to_real() for t in leaves if t.is_floating_point() or t.is_complex()}
+    return max((SLACK.get(dtype, 1.0) * torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
 
 
 def _scales(error: Difference) -> tuple[float, float]:

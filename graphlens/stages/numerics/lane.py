@@ -7,6 +7,7 @@ runs at any time.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -78,6 +79,15 @@ class Failed:
 Event = Ran | Entered | Left | Ended | Failed
 
 
+def cuda_streams() -> list[Any]:
+    """The streams of the calling thread, the current device's last: work of another thread must queue behind it there."""
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return []
+    current = torch.cuda.current_device()
+    others = [index for index in range(torch.cuda.device_count()) if index != current]
+    return [torch.cuda.current_stream(index) for index in (*others, current)]
+
+
 class _Closed(BaseException):
     """Unwinds a lane that is not wanted any more."""
 
@@ -92,6 +102,7 @@ class Lane:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._started = False
+        self._streams = cuda_streams()
 
     def advance(self) -> Event:
         """Let the side run to its next event."""
@@ -137,7 +148,9 @@ class Lane:
 
     def _run(self) -> None:
         try:
-            with torch.no_grad():
+            with torch.no_grad(), contextlib.ExitStack() as stack:
+                for stream in self._streams:
+                    stack.enter_context(torch.cuda.stream(stream))
                 event = self._work(self)
             self._answers.put((event, None))
         except _Closed:

@@ -26,7 +26,7 @@ class Both:
     `equal` says of nodes of `a` whether their value was bit-equal to its counterpart's; `states` are the random
     numbers before nodes of `a` that draw some; `before` holds copies of what nodes of `a` wrote over; `held` copies of
     values of `b` that wait for `a`; `notes` what happened in the nested graphs of a node, and `began` how many rows there
-    were before them.
+    were before them; `dtypes` the floating-point dtypes that values have in `b` where they are others than in `a`.
     """
 
     a: Frame
@@ -40,6 +40,7 @@ class Both:
     held: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     began: dict[str, int] = field(default_factory=dict)
+    dtypes: dict[str, torch.dtype] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch.utils import _pytree as pytree
 
 from graphlens.stages.leaves import dense
@@ -45,7 +46,10 @@ def _measured(leaves: list[Leaf], notes: list[str], comparable: bool) -> Differe
     if not all(bit_equal(a, b) for _, a, b in leaves):
         for path, a, b in leaves:
             total.add(a, b, path)
-    return total.result(notes[0] if notes else "", comparable)
+    found = total.result(notes[0] if notes else "", comparable)
+    changed = [(a, b) for _, a, b in leaves if a.dtype != b.dtype]
+    recast = len(notes) == len(changed) > 0 and all(_floating(a) and _floating(b) for a, b in changed)
+    return replace(found, recast=True) if recast else found
 
 
 def _refused(error: BaseException) -> Difference:

@@ -39,6 +39,8 @@ class Difference(Struct, frozen=True, kw_only=True):
         Where `max_abs` is: the leaf and index, ``[1][3, 0]``.
     note
         What cannot be put in numbers: another shape, dtype, type.
+    recast
+        The note is about floating-point dtypes only: the same numbers in another precision.
     """
 
     equal: bool
@@ -58,6 +60,7 @@ class Difference(Struct, frozen=True, kw_only=True):
     worst: str = ""
     note: str = ""
     comparable: bool = True
+    recast: bool = False
 
 
 class NodeRow(Struct, frozen=True, kw_only=True):

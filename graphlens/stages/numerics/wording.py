@@ -23,6 +23,8 @@ def verdict_text(result: Numerics) -> str:
     alone = covered["calls"] - covered["compared"]
     if alone and result.failure is None and not result.interrupted:
         lines.append(f"{alone} of {covered['calls']} calls of a have no counterpart to compare with")
+    if result.failure is not None and result.first is not None and result.first.status != "failed":
+        lines.append(f"{place_text(result.rows[-1])} failed: {result.rows[-1].note}")
     unstable = sum(row.deterministic is False for row in result.rows)
     if unstable:
         lines.append(f"{unstable} of the nodes that depart do not give the same twice")
