@@ -26,7 +26,9 @@ class FrontEndHook(BuildHookInterface):
             return
         npm = shutil.which("npm")
         if npm is None:
-            raise FileNotFoundError("graphlens: the front end is not built and npm is not installed; install Node 20 or use a wheel")
+            raise FileNotFoundError(
+                "graphlens: the front end is not built and npm is not installed; install Node 20 or use a wheel"
+            )
         subprocess.run([npm, "ci", "--no-fund", "--no-audit"], cwd=root / "js", check=True)
         subprocess.run([npm, "run", "build"], cwd=root / "js", check=True)
         if not built.exists():

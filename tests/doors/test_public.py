@@ -23,4 +23,4 @@ def test_a_function_is_not_hidden_by_the_package_of_its_name(package):
 
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
-        graphlens.nope  # noqa: B018
+        graphlens.nope

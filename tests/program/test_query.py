@@ -16,7 +16,10 @@ TRACE = 'File "model.py", line 47, in forward\n    y = self.proj(x)'
 
 
 def stack(path: str) -> tuple[ModuleCall, ...]:
-    return (ModuleCall("L__self__", "", "M"), ModuleCall(f"L__self__{path}", path.split("@", maxsplit=1)[0], "torch.nn.Linear"))
+    return (
+        ModuleCall("L__self__", "", "M"),
+        ModuleCall(f"L__self__{path}", path.split("@", maxsplit=1)[0], "torch.nn.Linear"),
+    )
 
 
 LINEAR = Node(
