@@ -12,7 +12,7 @@ from graphlens.diff import Diff, compare
 from graphlens.program.argument import Argument, Map, Ref, Seq, Slice
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph, Node
-from graphlens.program.program import Program
+from graphlens.program.program import Program, child_path
 from graphlens.program.value import ContainerValue, TensorValue, Value
 
 Row = tuple[str, str | None, str | None, str, str]
@@ -255,3 +255,57 @@ def change_one_element(program: Program, fqn: str) -> Program:
         return replace(tensor, content=Bytes(bytes(data)))
 
     return replace(program, stored=tuple(changed(t) if t.fqn == fqn else t for t in program.stored))
+
+
+def scramble(program: Program, rng: Any) -> Program:
+    """Rename every node of every graph and put independent nodes in another order; the program computes the same."""
+    names: dict[str, dict[str, str]] = {}
+    for path, graph in program.graphs.items():
+        numbers = rng.sample(range(10 * len(graph)), len(graph))
+        names[path] = {n.name: f"n{number}" for n, number in zip(graph.nodes, numbers, strict=True)}
+    paths: dict[str, str] = {"": ""}
+    for path, graph in program.graphs.items():
+        for node in graph.nodes:
+            for sub in node.subgraphs:
+                outer = paths[path]
+                step = f"{names[path][node.name]}.{sub.role}"
+                paths[child_path(path, node.name, sub.role)] = f"{outer}/{step}" if outer else step
+    graphs = {}
+    for path, graph in program.graphs.items():
+        nodes = [rename_refs(replace(n, name=names[path][n.name]), names[path]) for n in graph.nodes]
+        graphs[paths[path]] = Graph(tuple(_shuffled(nodes, rng)), graph.meta)
+    root = names[""]
+    return replace(
+        program,
+        graphs=freeze(graphs),
+        inputs=tuple(replace(s, argument=root[s.argument]) for s in program.inputs),
+        outputs=tuple(replace(s, argument=root.get(s.argument, s.argument)) for s in program.outputs),
+        module_calls=tuple(
+            replace(c, inputs=tuple(root.get(n, n) for n in c.inputs), outputs=tuple(root.get(n, n) for n in c.outputs))
+            for c in program.module_calls
+        ),
+    )
+
+
+def _shuffled(nodes: list[Node], rng: Any) -> Iterator[Node]:
+    """Yield nodes in a random topological order; whatever may touch storage that is written to keeps its order."""
+
+    def stays(n: Node) -> bool:
+        touches = n.target.startswith(("_operator.getitem", "aten.detach", "aten.lift"))
+        return n.op in ("placeholder", "output") or bool(n.subgraphs) or touches
+
+    fixed = [n.name for n in nodes if stays(n)]
+    before = dict(zip(fixed[1:], fixed, strict=False))
+    done: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        ready = [
+            n
+            for n in waiting
+            if done.issuperset(n.inputs) and done.issuperset({before[n.name]} if n.name in before else ())
+        ]
+        ready = [n for n in ready if n.op != "output"] or ready
+        chosen = rng.choice(ready)
+        waiting.remove(chosen)
+        done.add(chosen.name)
+        yield chosen

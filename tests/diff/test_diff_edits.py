@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -253,3 +254,51 @@ def test_two_independent_nodes_in_another_order():
     assert len(diff.rows) == 1
     assert diff.worst == "cosmetic"
     assert diff.proof.same
+
+
+EDITS = {
+    "target": lambda program, place: edits.change_target(program, place)[0],
+    "literal": lambda program, place: edits.change_literal(program, place)[0],
+    "dtype": lambda program, place: edits.change_facet(program, place, "dtype")[0],
+    "trace": lambda program, place: edits.with_meta(program, place, stack_trace=None),
+    "insertion": lambda program, place: edits.insert_after(program, place)[0],
+}
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.data())
+def test_several_edits_at_once_are_all_found_and_never_make_a_program_the_same(data):
+    program = nested_program()
+    places = edits.calls(program, lambda n: n.target in edits.SWAPS and edits.has_literal(n))
+    chosen = data.draw(st.lists(st.sampled_from(places), min_size=2, max_size=3, unique=True))
+    edited, before, kinds = program, 0, []
+    for place in chosen:
+        kind = data.draw(st.sampled_from([k for k in EDITS if k != "insertion" or "insertion" not in kinds]))
+        kinds.append(kind)
+        edited = EDITS[kind](edited, place)
+        diff = compare(program, edited)
+        assert not diff.ok
+        assert len(diff.rows) > 0
+        assert diff.proof.same == (set(kinds) == {"trace"})
+        touched = {(row.graph, name) for row in diff.rows for name in (row.node_a, row.node_b) if name}
+        for (path, name), done in zip(chosen, kinds, strict=False):
+            assert (path, "inserted" if done == "insertion" else name) in touched, str(diff)
+        worst = [row for row in diff.rows if row.severity == "wrong_result"]
+        assert len(worst) >= before
+        before = len(worst)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_names_and_order_are_no_difference(seed):
+    """The same program under other names and in another order is proved to be the same, with an edit or without."""
+    program, rng = nested_program(), random.Random(seed)
+    diff = compare(program, edits.scramble(program, rng))
+    assert diff.proof.same, str(diff)
+    assert {row.field for row in diff.rows} <= {"name", "order"}
+    assert diff.worst == "cosmetic"
+    place = rng.choice(edits.calls(program, lambda n: n.target in edits.SWAPS))
+    edited, ((path, name, _, field, kind),) = edits.change_target(program, place)
+    found = compare(program, edits.scramble(edited, rng), ignore=["name", ("order", "moved")])
+    assert {(row.graph, row.node_a, row.field, row.kind) for row in found.rows} == {(path, name, field, kind)}, str(
+        found
+    )
