@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from llama import llama_archive
+from llama import llama_archive, load_seconds
 
 
 def rows() -> list[dict[str, Any]]:
     """Measure in processes of their own, best of three."""
     archive = llama_archive()
-    load = _best(["-c", f"import torch; torch.export.load({str(archive)!r})"], times=2)
+    load = load_seconds()
     bare = _best(["-c", "pass"])
     light = _best(["-c", "import graphlens"]) - bare
     diff = _best(["-m", "graphlens", "diff", str(archive), str(archive)])

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import struct
-import subprocess
-import sys
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
-CACHE = Path(tempfile.gettempdir()) / "graphlens-bench"
+from llama import CACHE, llama_archive, load_seconds
+from llama import python as _python
+
 SMALL = Path(__file__).parents[1] / "tests" / "data" / "archives" / "torch-2.13.0"
-LAYERS = 126
 REPEATS = 3
 
 READ = """
@@ -29,30 +27,13 @@ seconds = time.perf_counter() - begin
 peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(seconds, int(peak) / 1024, sum(len(graph) for graph in program.graphs.values()))
 """
-LOAD = """
-import sys, time, torch, transformers.modeling_outputs
-begin = time.perf_counter()
-torch.export.load(sys.argv[1])
-print(time.perf_counter() - begin)
-"""
-BUILD = """
-import sys, torch
-from transformers import LlamaConfig, LlamaForCausalLM
-config = LlamaConfig(hidden_size=16, intermediate_size=32, num_hidden_layers=int(sys.argv[2]), num_attention_heads=4,
-                     num_key_value_heads=2, vocab_size=64, use_cache=False)
-ids = torch.randint(0, 64, (2, 8))
-torch.export.save(torch.export.export(LlamaForCausalLM(config).eval(), (ids,), strict=False), sys.argv[1])
-"""
 
 
 def rows() -> list[dict[str, Any]]:
     """Measure; see ``run.py`` for the columns."""
-    CACHE.mkdir(exist_ok=True)
-    llama = CACHE / f"llama{LAYERS}.pt2"
-    if not llama.exists():
-        _python(BUILD, str(llama), str(LAYERS))
+    llama = llama_archive()
     seconds, megabytes, nodes = _best(llama)
-    load = min(float(_python(LOAD, str(llama))) for _ in range(2))
+    load = load_seconds()
     sparse = CACHE / "sparse.pt2"
     write_sparse(sparse, 100 << 30)
     sparse_seconds, sparse_megabytes, _ = _best(sparse)
@@ -82,11 +63,6 @@ def _most(name: str, ours: float, limit: float, unit: str) -> dict[str, Any]:
     return {
         "name": name, "ours": ours, "against": None, "ratio": None, "target": limit, "unit": unit, "ok": ours <= limit,
     }  # fmt: skip
-
-
-def _python(code: str, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    return (done.stdout.strip().splitlines() or [""])[-1]
 
 
 def _best(path: Path) -> tuple[float, float, float]:
