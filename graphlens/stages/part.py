@@ -44,8 +44,9 @@ class Subject(Struct, frozen=True):
 class OpProof(Struct, frozen=True, kw_only=True):
     """What was found out about one op that a stage rewrote.
 
-    `status`: ``equal by torch's decomposition``, ``tested equal on k inputs``, ``different``, ``unknown``; `nodes_b` are
-    the nodes that it became, in order.
+    `node` is one name, or several with commas where a group became another; `nodes_b` are the nodes that it became, in
+    order. `status`: ``equal by torch's decomposition``, ``tested equal on k inputs``, ``tested equal up to rounding on k
+    inputs``, ``different``, ``unknown``.
     """
 
     graph: str
@@ -69,7 +70,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     `needs` names the stage whose product `run` takes (and whose program its own is held against), `"model"`, or
     `"capture"` for the nearest capture before it. `run(subject, product)` returns an ExportedProgram, GraphModule or
     module. `probe()` returns the reason why it cannot run here, `""` if it can. `capture` marks the stages that others
-    may start from; `exact` says that the product must answer bit by bit as before. `judge(product)`, where there is one, takes what the stage started from and returns what is to compare
+    may start from; `exact` says that the product must answer bit by bit as before. `judge(start, product)`, where there is one, takes what the stage started from and made, and returns what is to compare
     the two Programs in place of a plain diff, when that is asked for. `explain(product)` lists what may have made the
     stage fail.
     """
@@ -80,7 +81,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     probe: Callable[[], str] = everywhere
     capture: bool = False
     exact: bool = True
-    judge: Callable[[Any], Callable[[Program, Program], Judged]] | None = None
+    judge: Callable[[Any, Any], Callable[[Program, Program], Judged]] | None = None
     explain: Callable[[Any], tuple[Problem, ...]] | None = None
 
 

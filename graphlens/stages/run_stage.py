@@ -61,7 +61,7 @@ def run_stage(subject: Subject, stage: Stage, done: Mapping[str, StageOutcome]) 
         error=unread,
         against=_against(stage),
     )
-    judge = stage.judge(before) if stage.judge is not None else None
+    judge = stage.judge(before, product) if stage.judge is not None else None
     return StageOutcome(row=row, product=product, program=program, findings=findings, judge=judge)
 
 

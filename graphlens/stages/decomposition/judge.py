@@ -19,33 +19,44 @@ from graphlens.stages.decomposition.lift import PROVED, REFUSED, UNKNOWN, lifted
 from graphlens.stages.decomposition.prove import Witness, witness
 from graphlens.stages.decomposition.settle import ASSUMED
 from graphlens.stages.decomposition.torch_table import Unavailable
+from graphlens.stages.groups import by_testing
 from graphlens.stages.part import Judged, OpProof
 
 
-def prepare(product: Any, table: Mapping[Any, Any] | None = None) -> Callable[[Program, Program], Judged]:
-    """Keep what is needed to judge the decomposition of an ExportedProgram later: its graph, not its weights."""
-    return partial(judge, product.graph_module, None if table is None else dict(table))
+def prepare(program: Any, product: Any, table: Mapping[Any, Any] | None = None) -> Callable[[Program, Program], Judged]:
+    """Keep what is needed to judge the decomposition of an ExportedProgram later: both graphs, not their weights."""
+    modules = (program.graph_module, product.graph_module)
+    return partial(judge, modules, None if table is None else dict(table))
 
 
-def judge(source: Any, table: Mapping[Any, Any] | None, a: Program, b: Program) -> Judged:
+def judge(modules: tuple[Any, Any], table: Mapping[Any, Any] | None, a: Program, b: Program) -> Judged:
     """Compare `a` with `b`, its decomposition by torch's default table or `table`.
 
     Where the whole of `b` is what torch's table makes of `a` op by op, the proof says so and no difference of the
     computation counts as a wrong result. Where only some ops are, that holds for their rows.
     """
     try:
-        seen = witness(source, a, b, table)
+        seen = witness(modules[0], a, b, table)
     except Unavailable as reason:
-        return Judged(compare(a, b), (_none(str(reason)),))
+        tested = by_testing(*modules, compare(a, b))
+        return Judged(tested.diff, (_none(str(reason)), *tested.ops))
     alignment = lifted_alignment(seen, a, b)
     diff = judge_alignment(a, b, alignment, _proof(seen), DEFAULTS)
     ops = op_proofs(seen, alignment, a)
+    if not seen.proof.same:
+        ops = _tested(ops, by_testing(*modules, diff).ops)
     proved = {(op.graph, op.node) for op in ops if op.status == PROVED}
     refuted = {(op.graph, op.node) for op in ops if op.status == REFUSED}
     dead = set(_unused_draws(a))
     proved |= dead
     rows = tuple(_hardened(_eased(row, proved, whole=seen.proof.same), refuted - dead) for row in diff.rows)
     return Judged(replace(diff, rows=rows), ops)
+
+
+def _tested(ops: tuple[OpProof, ...], tested: tuple[OpProof, ...]) -> tuple[OpProof, ...]:
+    """What could not be decomposed alone is at least run on random inputs."""
+    found = {(op.graph, op.node): op for op in tested if op.status not in (UNKNOWN, REFUSED)}
+    return tuple(found.get((op.graph, op.node), op) if op.status == UNKNOWN else op for op in ops)
 
 
 def _none(reason: str) -> OpProof:

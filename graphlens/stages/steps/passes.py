@@ -6,7 +6,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from graphlens.stages.part import Stage, Subject
+from graphlens.program.program import Program
+from graphlens.stages.part import Judged, Stage, Subject
 
 PREVIOUS = "previous"
 """What a pass needs: the product of the stage before it, whichever that is."""
@@ -26,7 +27,20 @@ def user_pass(name: str, function: Callable[..., Any]) -> Stage:
             return _settled(own)
         return _settled(getattr(result, "graph_module", result) if type(result).__name__ == "PassResult" else result)
 
-    return Stage(name=name, needs=PREVIOUS, run=run, exact=False)
+    return Stage(name=name, needs=PREVIOUS, run=run, exact=False, judge=judged)
+
+
+def judged(start: Any, product: Any) -> Callable[[Program, Program], Judged]:
+    """Run what the pass rewrote side by side with what it was, on random inputs."""
+    modules = getattr(start, "graph_module", start), getattr(product, "graph_module", product)
+
+    def judge(a: Program, b: Program) -> Judged:
+        from graphlens.diff import compare
+        from graphlens.stages.groups import by_testing
+
+        return by_testing(*modules, compare(a, b))
+
+    return judge
 
 
 def copied(product: Any) -> Any:

@@ -16,11 +16,11 @@ def decompose(_subject: Subject, program: Any, table: Mapping[Any, Any] | None =
     return program.run_decompositions(None if table is None else dict(table))
 
 
-def judged(program: Any, table: Mapping[Any, Any] | None = None) -> Callable[[Program, Program], Judged]:
+def judged(program: Any, product: Any, table: Mapping[Any, Any] | None = None) -> Callable[[Program, Program], Judged]:
     """Hold what became of each op against torch's own decomposition of that op."""
     from graphlens.stages.decomposition.judge import prepare
 
-    return prepare(program, table)
+    return prepare(program, product, table)
 
 
 def deepcopy(_subject: Subject, program: Any) -> Any:
