@@ -137,11 +137,11 @@ def _frames(obj: Any) -> list[tuple[str, Any]]:
 
 
 def frame_table(builder: Builder, title: str, frame: Any) -> Table:
-    """Make a table of a DataFrame; NaN and None are empty cells."""
+    """Make a table of a DataFrame; NaN, NA and None are empty cells."""
     names = [str(column) for column in frame.columns]
+    frame = frame.astype(object).where(frame.notna(), None)
     rows: Sequence[Sequence[Any]] = [
-        [None if cell is None or cell != cell else _cell(cell) for cell in row]
-        for row in frame.itertuples(index=False, name=None)
+        [None if cell is None else _cell(cell) for cell in row] for row in frame.itertuples(index=False, name=None)
     ]
     return make_table(builder.text, title, names, rows)
 

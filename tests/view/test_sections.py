@@ -9,7 +9,9 @@ from graphlens.stages.result import RoundTrip
 from graphlens.stages.rows import Finding, LeafRow, StageRow
 from graphlens.view import StaticView
 from graphlens.view.build import build, build_payload
+from graphlens.view.builder import Builder
 from graphlens.view.options import Options
+from graphlens.view.sections import frame_table
 from graphlens.view.table import html_table
 from graphlens.view.text import text_table
 
@@ -152,3 +154,14 @@ def test_an_html_table_is_a_real_one():
         '<table><caption>Rows</caption><thead><tr><th scope="col">&lt;i&gt;</th><th scope="col">n</th></tr></thead>'
         '<tbody><tr><td>&lt;script&gt;</td><td class="number">1</td></tr></tbody></table>'
     )
+
+
+def test_cells_of_a_frame_that_are_missing_are_empty():
+    frame = pd.DataFrame({"n": pd.array([1, None], dtype="Int64"), "x": [float("nan"), 2.5], "t": [None, "<b>"]})
+    builder = Builder("relative", 1)
+    table = frame_table(builder, "frame", frame)
+    assert [[cell == -1 for cell in column.cells] for column in table.columns] == [
+        [False, True],
+        [True, False],
+        [True, False],
+    ]
