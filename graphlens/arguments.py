@@ -124,6 +124,13 @@ def _report(parser: Parser, door: str) -> None:
     _output(parser, door, required=True)
 
 
+def _conformance(parser: Parser, door: str) -> None:
+    parser.add_argument("--suite", choices=("hop_db", "export_db", "all"), default="all")
+    parser.add_argument("--only", action="append", default=[], metavar="CASE", help="only this case; may be repeated")
+    parser.add_argument("--against", metavar="FILE", help="a baseline, written before with -o FILE.json")
+    _output(parser, door)
+
+
 def _natural(text: str) -> int:
     number = int(text)
     if number < 0:
@@ -137,6 +144,7 @@ _COMMANDS: dict[str, list[tuple[str, str, Callable[[Any, str], None]]]] = {
         ("diff", "Compare two programs.", _diff),
         ("roundtrip", "Export, decompose, save and load a model, and compare.", _roundtrip),
         ("report", "Write a self-contained HTML report.", _report),
+        ("conformance", "Put this torch's own samples through the round trip.", _conformance),
     ],
     "magic": [
         ("view", "Show a program, diff or round trip as a widget.", _view),

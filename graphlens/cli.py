@@ -157,6 +157,21 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _conformance(options: argparse.Namespace) -> int:
+    """Run the standing check; ``-o FILE.json`` writes a baseline, any other file is an HTML page."""
+    from graphlens.stages.conformance import conformance
+
+    result = conformance(options.suite, only=options.only, against=options.against)
+    print(result)
+    if options.output and options.output.endswith(".json"):
+        print(f"wrote {write_file(options.output, result.to_json())}")
+    elif options.output:
+        from graphlens.api import report
+
+        print(f"wrote {report(result, options.output)}")
+    return int(not result.ok)
+
+
 def _emit(text: str, output: str | None) -> None:
     if output:
         print(f"wrote {write_file(output, text if text.endswith(chr(10)) else text + chr(10))}")
@@ -169,4 +184,5 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "diff": _diff,
     "roundtrip": _roundtrip,
     "report": _report,
+    "conformance": _conformance,
 }

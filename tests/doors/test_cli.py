@@ -181,3 +181,31 @@ def test_a_closed_pipe_is_no_traceback():
     line = f"{sys.executable} -m graphlens show {DECODER} | head -1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
     assert "Traceback" not in done.stderr
+
+
+def test_conformance_of_one_case_against_its_own_baseline(capsys, tmp_path):
+    baseline, page = tmp_path / "base.json", tmp_path / "page.html"
+    assert run(capsys, "conformance", "--suite", "export_db", "--only", "assume_constant_result", "-o", baseline)[
+        0
+    ] in (0, 1)
+    status, out, _ = run(
+        capsys,
+        "conformance",
+        "--suite",
+        "export_db",
+        "--only",
+        "assume_constant_result",
+        "--against",
+        baseline,
+        "-o",
+        page,
+    )
+    assert status in (0, 1)
+    assert page.read_text().startswith("<!doctype html>")
+    assert "assume_constant_result" in page.read_text() or "conformance" in out.lower()
+
+
+def test_conformance_of_an_unknown_case_is_2(capsys):
+    status, _, err = run(capsys, "conformance", "--only", "no_such_case")
+    assert status == 2
+    assert "no_such_case" in err
