@@ -37,6 +37,8 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
      "strict export cannot trace this Python; try strict=False"),
     ("", r"C\+\+ compiler|InvalidCxxCompiler|No working C\+\+ compiler|gcc|g\+\+: ",
      "install a C++ compiler (g++ or clang++) or set CXX"),
+    ("", r"not compiled with CUDA enabled|No CUDA GPUs are available|Found no NVIDIA driver|CUDA driver",
+     "there is no CUDA here; move model and inputs to the CPU, or run on a machine with a GPU"),
     ("OutOfMemoryError", r"", "free device memory, or use a smaller input"),
     ("", r"out of memory", "free device memory, or use a smaller input"),
     ("ModuleNotFoundError", r"", "install the missing package"),
