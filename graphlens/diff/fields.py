@@ -73,7 +73,8 @@ class NodeComparer:
         if a.op != b.op:
             yield _texts("op", "changed", a.op, b.op)
         if a.target != b.target and not (a.op == b.op and a.op in ("placeholder", "output")):
-            yield _texts("target", "renamed" if a.op == b.op == "get_attr" else "changed", a.target, b.target)
+            found = _texts("target", "renamed" if a.op == b.op == "get_attr" else "changed", a.target, b.target)
+            yield structs.replace(found, aspect="same elements") if _same_elements(a.target, b.target) else found
         if a.op == b.op == "output" and match.path_a == match.path_b == "":
             yield from _outputs(self.matching, calls, a, b)
         else:
@@ -104,6 +105,17 @@ class NodeComparer:
     def _graph_meta(self, match: GraphMatch) -> Iterator[Placed]:
         for finding in self.meta.compare(match.a.meta, match.b.meta):
             yield place(match, None, None, structs.replace(finding, field=f"meta[{finding.field}]"))
+
+
+_ELEMENTS = (
+    {"aten.reshape.default", "aten.view.default", "aten._unsafe_view.default", "aten.view_copy.default"},
+    {"aten.alias.default", "aten.clone.default", "aten.contiguous.default", "aten.detach.default", "aten.lift_fresh_copy.default"},
+)  # fmt: skip
+"""Operators that give the same elements for the same arguments, one as a view, the other as a copy."""
+
+
+def _same_elements(a: str, b: str) -> bool:
+    return any(a in family and b in family for family in _ELEMENTS)
 
 
 def _derived(match: Pair | Group) -> bool:

@@ -46,6 +46,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("target", ANY, ANY): _wrong("another function is called"),
     ("target", "changed", "decomposed"): _breaks("a pass made it from the other (from_node), as decompositions do; that it is equal is not proved here"),
     ("target", "renamed", ANY): _cosmetic("another attribute name for the same thing"),
+    ("target", "changed", "same elements"): _breaks("a view on one side and perhaps a copy on the other, of the same elements"),
     ("target", "changed", "rewritten"): _wrong("other functions are called in its place"),
     ("target", ANY, "dead"): _cosmetic("pure and unused: dead code elimination removes it"),
     ("target", ANY, "attribute"): _cosmetic("an attribute access; whoever uses it has a row of its own"),

@@ -82,8 +82,12 @@ class Wrapped(nn.Module):
 
 @cache
 def exported(name: str, **changes) -> torch.export.ExportedProgram:
+    """Export a model; a changed one has the weights of the unchanged one, as far as it has them."""
     torch.manual_seed(0)
     model, args, kwargs = MODELS[name](**changes)
+    if changes:
+        torch.manual_seed(0)
+        model.load_state_dict(MODELS[name]()[0].state_dict(), strict=False)
     return torch.export.export(Wrapped(model).eval(), args, kwargs, strict=False)
 
 

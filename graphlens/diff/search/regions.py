@@ -50,15 +50,17 @@ class _Alike:
             known = self.memo[key] = 2 * (left & right).total() / (left.total() + right.total())
         return known
 
-    def score(self, x: str, y: str, relative: tuple[str, str]) -> float:
-        """Score of a pair; 0 where nothing but the place speaks for it."""
+    def score(self, x: str, y: str, relative: tuple[str, str], *, weighed: bool) -> float:
+        """Score of a pair; 0 where nothing but the place speaks for it, or another weight against it."""
         overlap = self.overlap(x, y)
         same_name = relative[0] == relative[1]
         if overlap < 0.5 and not same_name:
             return 0.0
         ours, theirs = self.weights[0](x), self.weights[1](y)
         weight = 6.0 if ours is not None and ours == theirs else 0.0
-        contradicted = ours is not None and theirs is not None and ours != theirs
+        contradicted = weighed and ours is not None and theirs is not None and ours != theirs
+        if contradicted and not same_name:
+            return 0.0
         name = (0.5 if contradicted else 3.0) if same_name else 0.0
         return overlap + 2.0 * (overlap == 1.0) + name + weight + (self.a.type.get(x) == self.b.type.get(y))
 
@@ -71,7 +73,16 @@ def _children(alike: _Alike, x: str, y: str) -> list[tuple[str, str]]:
         return _by_name(ours, theirs, names_a, names_b)
     if sorted(names_a) == sorted(names_b):
         return _by_name(ours, theirs, names_a, names_b)
-    scores = [[alike.score(p, q, (m, n)) for q, n in zip(theirs, names_b, strict=True)] for p, m in zip(ours, names_a, strict=True)]
+    # weights that were all trained anew, or drawn anew, say nothing about which module is which
+    known = [
+        {token for child in side if (token := weight(child)) is not None}
+        for side, weight in zip((ours, theirs), alike.weights, strict=True)
+    ]
+    weighed = bool(known[0] & known[1])
+    scores = [
+        [alike.score(p, q, (m, n), weighed=weighed) for q, n in zip(theirs, names_b, strict=True)]
+        for p, m in zip(ours, names_a, strict=True)
+    ]
     chosen = best_sequence(scores)
     pairs = [(ours[i], theirs[j]) for i, j in chosen]
     left = [i for i in range(len(ours)) if i not in {i for i, _ in chosen}]
@@ -81,7 +92,9 @@ def _children(alike: _Alike, x: str, y: str) -> list[tuple[str, str]]:
     )
 
 
-def _by_name(ours: Sequence[str], theirs: Sequence[str], names_a: Sequence[str], names_b: Sequence[str]) -> list[tuple[str, str]]:
+def _by_name(
+    ours: Sequence[str], theirs: Sequence[str], names_a: Sequence[str], names_b: Sequence[str]
+) -> list[tuple[str, str]]:
     by_name = dict(zip(names_b, theirs, strict=True))
     return [(x, by_name[name]) for x, name in zip(ours, names_a, strict=True) if name in by_name]
 
