@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - the operator registry is private
 """Write `graphlens/read/positional.json.gz`: how many leading arguments of each operator have no default.
 
 Archives older than schema 8.5 do not say which arguments were positional, and torch itself then goes by this.

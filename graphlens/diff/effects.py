@@ -7,7 +7,7 @@ may share storage with all of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 from msgspec import Struct
@@ -98,7 +98,7 @@ _RNG_HOPS: Final = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def trivial(target: str) -> bool:
     """Whether every `call_function` of this target only computes a fresh result: no effect, no write, no sharing."""
     info = lookup(target)
@@ -108,7 +108,7 @@ def trivial(target: str) -> bool:
     return plain and target.partition(".")[0] in _PURE_NAMESPACES
 
 
-@lru_cache(maxsize=None)
+@cache
 def always_pure(target: str) -> bool:
     """Whether every `call_function` of this target may be dropped when nothing uses its result."""
     info = lookup(target)

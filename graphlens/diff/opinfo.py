@@ -11,7 +11,7 @@ import ast
 import gzip
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -81,7 +81,7 @@ def operators() -> tuple[str, ...]:
     return tuple(_table().ops)
 
 
-@lru_cache(maxsize=None)
+@cache
 def lookup(target: str) -> OpInfo | None:
     """Return what the table knows about a target such as ``aten.add.Tensor``; `None` if it does not hold it."""
     entry = _table().ops.get(target)

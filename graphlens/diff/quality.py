@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
-from graphlens.program.argument import Ref, leaves
+from graphlens.program.argument import Argument, Ref, leaves
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program
 
@@ -114,7 +114,8 @@ def _edges(a: Graph, b: Graph, mate: Mapping[str, str]) -> Counter[str]:
 
 def _operands(node: Node) -> dict[tuple[int | str, int], str]:
     found: dict[tuple[int | str, int], str] = {}
-    for key, argument in [*enumerate(node.args), *node.kwargs.items()]:
+    places: list[tuple[int | str, Argument]] = [*enumerate(node.args), *node.kwargs.items()]
+    for key, argument in places:
         if isinstance(argument, Ref):
             found[key, 0] = argument.node
         else:

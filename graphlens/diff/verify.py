@@ -70,7 +70,7 @@ def verify(a: Program, b: Program, alignment: Alignment, *, weights: Weights = "
             check_signature(a, b, (fa, fb), mate, findings)
             constants.root_inputs(a, b, mate)
     _check_rest(a, b, proposed, seen, renaming, findings)
-    return _proof(findings, renaming)
+    return _proof(findings)
 
 
 def _by_path(alignment: Alignment, findings: Findings) -> dict[str, GraphAlignment]:
@@ -139,7 +139,7 @@ def _check_rest(
         findings.rules[RENUMBERED] += renaming.renamed()
 
 
-def _proof(findings: Findings, renaming: Renaming) -> Proof:
+def _proof(findings: Findings) -> Proof:
     rules = freeze({name: count for name, count in sorted(findings.rules.items()) if count})
     if findings.refusals:
         level = DIFFERENT

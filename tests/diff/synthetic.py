@@ -45,7 +45,9 @@ class Builder:
         self.drafts: list[Draft] = []
         self.module = ""
 
-    def add(self, target: str, *operands: int, literals: tuple[Argument, ...] = (), op: str = "call_function", fqn: str = "") -> int:
+    def add(
+        self, target: str, *operands: int, literals: tuple[Argument, ...] = (), op: str = "call_function", fqn: str = ""
+    ) -> int:
         self.drafts.append(Draft(target, list(operands), literals, self.module, op, fqn))
         return len(self.drafts) - 1
 
@@ -108,7 +110,9 @@ def _mixture(build: Builder, x: int, normed: int, name: str, experts: int) -> in
         picked = build.add("aten.select.int", routes, literals=(1, e))
         mask = build.add("aten.gt.Scalar", picked, literals=(0.1,))
         share = build.add("aten.unsqueeze.default", build.add("aten.mul.Tensor", picked, mask), literals=(1,))
-        chosen = build.add("aten.mul.Tensor", normed, build.add("aten.expand.default", share, literals=(Seq("list", (8, 64)),)))
+        chosen = build.add(
+            "aten.mul.Tensor", normed, build.add("aten.expand.default", share, literals=(Seq("list", (8, 64)),))
+        )
         shifted = build.add("aten.sub.Tensor", chosen, build.weight(fqn + ".shift"))
         gate = build.linear(shifted, fqn + ".gate")
         silu = build.add("aten.mul.Tensor", gate, build.add("aten.sigmoid.default", gate))
@@ -149,7 +153,9 @@ def edited(drafts: list[Draft], edits: int, rng: random.Random) -> tuple[list[Dr
         gone[i] = found[i].operands[0]
     kept = [i for i in inner if i not in gone]
     for i in rng.sample(kept, edits):
-        found.append(Draft(rng.choice(("aten.neg.default", "aten.clone.default", "aten.tanh.default")), [i], (), found[i].module))
+        found.append(
+            Draft(rng.choice(("aten.neg.default", "aten.clone.default", "aten.tanh.default")), [i], (), found[i].module)
+        )
         new = len(found) - 1
         for draft in found[:-1]:
             draft.operands = [new if operand == i else operand for operand in draft.operands]
@@ -189,7 +195,9 @@ def shuffled(drafts: list[Draft], skip: set[int], rng: random.Random) -> list[in
     return [*order, output]
 
 
-def program(drafts: list[Draft], order: list[int], names: dict[int, str], *, modules: bool = True, fqns: bool = True) -> Program:
+def program(
+    drafts: list[Draft], order: list[int], names: dict[int, str], *, modules: bool = True, fqns: bool = True
+) -> Program:
     """Make a Program; without `fqns` it has no signature and its placeholders have no meaning but by use."""
     stacks: dict[str, tuple[ModuleCall, ...]] = {}
     nodes, inputs, outputs = [], [], []
@@ -210,10 +218,14 @@ def program(drafts: list[Draft], order: list[int], names: dict[int, str], *, mod
             meta = {"nn_module_stack": stacks[draft.module]}
         if draft.op == "placeholder":
             kind = "parameter" if draft.fqn else "user_input"
-            inputs.append(InputSpec(kind=kind, argument=names[i], target=draft.fqn or None, path=None if draft.fqn else "args[0]"))
+            inputs.append(
+                InputSpec(kind=kind, argument=names[i], target=draft.fqn or None, path=None if draft.fqn else "args[0]")
+            )
         target = names[i] if draft.op == "placeholder" else draft.target
         value = None if draft.op == "output" else WEIGHT if draft.fqn else HIDDEN
-        nodes.append(Node(name=names[i], op=draft.op, target=target, args=refs + draft.literals, value=value, meta=freeze(meta)))
+        nodes.append(
+            Node(name=names[i], op=draft.op, target=target, args=refs + draft.literals, value=value, meta=freeze(meta))
+        )
     graphs = freeze({"": Graph(tuple(nodes))})
     if not fqns:
         return Program(graphs=graphs)
@@ -228,7 +240,14 @@ def names_for(count: int, prefix: str, rng: random.Random) -> dict[int, str]:
 
 
 def pair(
-    layers: int = 64, experts: int = 64, edits: int = 50, seed: int = 0, *, modules: bool = True, fqns: bool = True, rename: bool = True
+    layers: int = 64,
+    experts: int = 64,
+    edits: int = 50,
+    seed: int = 0,
+    *,
+    modules: bool = True,
+    fqns: bool = True,
+    rename: bool = True,
 ) -> Truth:
     """Make two programs: the second edited, every node renamed, in another topological order."""
     rng = random.Random(seed)

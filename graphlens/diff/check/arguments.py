@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.opinfo import MISSING, OpInfo
@@ -101,7 +102,7 @@ def _bound(node: Node, info: OpInfo | None) -> dict[int | str, Argument]:
         found[index.get(name, name)] = argument
     for i, parameter in enumerate(info.parameters):
         if i not in found and not isinstance(parameter.default, type(MISSING)):
-            found[i] = parameter.default
+            found[i] = cast("Argument", parameter.default)
     return found
 
 

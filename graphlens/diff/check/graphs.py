@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphlens.diff.alignment import GraphAlignment
+from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.arguments import compare_arguments
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
@@ -70,7 +70,8 @@ def one_to_one(path: str, alignment: GraphAlignment, a: Facts, b: Facts, finding
 def open_proposals(alignment: GraphAlignment, findings: Findings) -> dict[str, int]:
     """Number the nodes that stand in groups or are ambiguous, and note that these are not decided here."""
     found: dict[str, int] = {}
-    for i, entry in enumerate((*alignment.groups, *alignment.ambiguous)):
+    entries: tuple[Group | Ambiguous, ...] = (*alignment.groups, *alignment.ambiguous)
+    for i, entry in enumerate(entries):
         found.update({f"a:{name}": i for name in entry.a} | {f"b:{name}": i for name in entry.b})
     if alignment.groups:
         findings.unknown["groups of nodes that were rewritten are not compared"] += len(alignment.groups)

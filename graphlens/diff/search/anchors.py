@@ -20,7 +20,7 @@ def input_pairs(a: Program, b: Program, translate: Translate) -> list[tuple[str,
     Names that a tracer made up for constants say nothing and pair nothing.
     """
     by_path = all(spec.path for program in (a, b) for spec in program.inputs if spec.kind == "user_input")
-    theirs = {role: name for role, name in _roles(b, lambda fqn: fqn, by_path=by_path)}
+    theirs = dict(_roles(b, lambda fqn: fqn, by_path=by_path))
     return [(name, theirs[role]) for role, name in _roles(a, translate, by_path=by_path) if role in theirs]
 
 
@@ -91,7 +91,11 @@ def anchor_operands(match: Match, operands: tuple[list[str | None], list[str | N
     """
     left, right = _free_inputs(match)
     by_place = list(zip(left, right, strict=False)) if len(left) == len(right) else []
-    by_operand = _by_operand(left, right, operands, mate) if len(left) == len(operands[0]) and len(right) == len(operands[1]) else []
+    by_operand = (
+        _by_operand(left, right, operands, mate)
+        if len(left) == len(operands[0]) and len(right) == len(operands[1])
+        else []
+    )
     chosen = by_operand if not by_place or _fit(match, by_operand) > _fit(match, by_place) else by_place
     for i, j in chosen:
         match.pair(i, j, "signature", 1.0, ("the same place in the call",))

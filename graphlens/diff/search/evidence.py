@@ -21,8 +21,9 @@ _MANY_USES = 24
 
 
 class Witnesses(NamedTuple):
-    """Neighbours of a proposed pair: `agree` are pairs in the same place, `hard` are pairs with something else there,
-    `soft` have a partner on one side only (something was put in or taken out), `total` counts the operands of `a`.
+    """Neighbours of a proposed pair.
+
+    `agree` are pairs in the same place, `hard` are pairs with something else there, `soft` have a partner on one side only (something was put in or taken out), `total` counts the operands of `a`.
     """
 
     agree: int
@@ -41,7 +42,7 @@ def witnesses(match: Match, i: int, j: int) -> Witnesses:
     """Ask all operands and (up to a bound) all users of two nodes."""
     a, b = match.a, match.b
     ours, theirs = a.operands[i], b.operands[j]
-    agree, soft, hard = _operand_witnesses(match, i, j, ours, theirs)
+    agree, soft, hard = _operand_witnesses(match, ours, theirs)
     operands = agree
     if agree == 1 and not hard and _own_weight(match, i, j):
         agree = 2
@@ -61,7 +62,7 @@ def _own_weight(match: Match, i: int, j: int) -> bool:
     return False
 
 
-def _operand_witnesses(match: Match, i: int, j: int, ours: list[int], theirs: list[int]) -> tuple[int, int, int]:
+def _operand_witnesses(match: Match, ours: list[int], theirs: list[int]) -> tuple[int, int, int]:
     mate_a, mate_b = match.mate_a, match.mate_b
     partners = [mate_a[x] for x in ours]
     if partners == theirs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from graphlens.diff.commute import COMMUTATIVE
 from graphlens.diff.effects import always_pure
@@ -36,7 +36,7 @@ class Shape:
     pure: bool
 
 
-@lru_cache(maxsize=None)
+@cache
 def shape_of(target: str) -> Shape:
     """Return the `Shape` of an operator that torch's table holds, an empty one for others."""
     return _shape(target, {}) if lookup(target) is not None else _unknown(target)
@@ -101,7 +101,7 @@ def flatten(argument: Argument, operands: list[str], symbol: Callable[[str], str
         elif isinstance(top, Opaque):
             parts.append((top.type, top.text))
         else:
-            parts.append(_literal(top))  # type: ignore[arg-type]
+            parts.append(_literal(top))
     return tuple(parts)
 
 
@@ -148,9 +148,9 @@ def _value(argument: Argument, operands: list[str], symbol: Callable[[str], str]
     kind = type(argument)
     if kind is Seq:
         items = argument.items  # type: ignore[union-attr]
-        return items if all([type(item) is int for item in items]) else flatten(argument, operands, symbol)
+        return items if all(type(item) is int for item in items) else flatten(argument, operands, symbol)
     if kind is bool or kind is int or kind is float or kind is str or argument is None:
-        return _literal(argument)  # type: ignore[return-value]
+        return _literal(argument)
     parts = flatten(argument, operands, symbol)
     return parts[0] if len(parts) == 1 else parts
 

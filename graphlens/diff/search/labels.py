@@ -21,7 +21,11 @@ def generated(fqn: str) -> bool:
 
 def by_crc(stored: StoredTensor) -> Hashable:
     """Tell a stored tensor by its size and CRC-32."""
-    return None if stored.crc32 is None else (stored.nbytes, stored.crc32, stored.storage_offset, stored.shape, stored.dtype)
+    return (
+        None
+        if stored.crc32 is None
+        else (stored.nbytes, stored.crc32, stored.storage_offset, stored.shape, stored.dtype)
+    )
 
 
 def by_digest(stored: StoredTensor) -> Hashable:

@@ -84,7 +84,9 @@ def _join(joined: dict[tuple[str, int], tuple[str, int]], x: tuple[str, int], y:
         joined[right] = left
 
 
-def interchangeable(match: Match, keys: tuple[list[int], list[int]], modules: tuple[dict[int, int], dict[int, int]]) -> list[Entry]:
+def interchangeable(
+    match: Match, keys: tuple[list[int], list[int]], modules: tuple[dict[int, int], dict[int, int]]
+) -> list[Entry]:
     """List free nodes of the same key and surroundings on both sides, which evidence cannot tell apart."""
     free_a, free_b = match.free()
     left, right = _classes(match.a, free_a, keys[0], modules[0]), _classes(match.b, free_b, keys[1], modules[1])
@@ -96,7 +98,9 @@ def interchangeable(match: Match, keys: tuple[list[int], list[int]], modules: tu
     return found
 
 
-def _classes(table: Table, free: list[int], key: list[int], modules: dict[int, int]) -> dict[tuple[int, int, int, int], list[int]]:
+def _classes(
+    table: Table, free: list[int], key: list[int], modules: dict[int, int]
+) -> dict[tuple[int, int, int, int], list[int]]:
     found: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
     for i in free:
         found[key[i], modules.get(i, -1), len(table.operands[i]), len(table.users[i])].append(i)
@@ -104,5 +108,7 @@ def _classes(table: Table, free: list[int], key: list[int], modules: dict[int, i
 
 
 def _reason(match: Match, ours: list[int], theirs: list[int]) -> str:
-    target = match.a.nodes[ours[0]].target if match.a.nodes[ours[0]].op == "call_function" else match.a.nodes[ours[0]].op
+    target = (
+        match.a.nodes[ours[0]].target if match.a.nodes[ours[0]].op == "call_function" else match.a.nodes[ours[0]].op
+    )
     return f"{len(ours)} and {len(theirs)} {target} that nothing tells apart"

@@ -40,7 +40,9 @@ def down_numbers(table: Table, free: list[int], anchor: list[int], key: list[int
         uses = users[i]
         if live[i]:
             uses = [use for use in uses if live[use >> SLOT_BITS]]
-        above = [(get(use >> SLOT_BITS, -2 - anchor[use >> SLOT_BITS]) << SLOT_BITS) + (use & SLOT_MASK) for use in uses]
+        above = [
+            (get(use >> SLOT_BITS, -2 - anchor[use >> SLOT_BITS]) << SLOT_BITS) + (use & SLOT_MASK) for use in uses
+        ]
         if len(above) > 1:
             above.sort()
         down[i] = number_of((key[i], *above), len(numbers))

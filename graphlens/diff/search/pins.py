@@ -39,7 +39,9 @@ def _place(program: Program, text: str, side: str, pin: object) -> Place:
     path, _, name = text.rpartition("/")
     if path in program.graphs and name in program.graphs[path]:
         return path, name
-    raise DiffError(f"pin {pin!r}: {side} has no node {text!r}; write a nested one with its graph path, 'cond.true_fn/add'")
+    raise DiffError(
+        f"pin {pin!r}: {side} has no node {text!r}; write a nested one with its graph path, 'cond.true_fn/add'"
+    )
 
 
 def pins_of(pinned: Pinned, path_a: str, path_b: str, a: Table, b: Table) -> list[tuple[int, int]]:

@@ -45,7 +45,9 @@ def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -
     known = symbols.elect(symbols.votes(anchors.input_values(a, b, inputs)))
     search = _prepared(a, b, known, pinned)
     inputs = _follow_modules(search, a, b, inputs)
-    stack: list[tuple[Paths, Match]] = [((ROOT, ROOT), _root(search, inputs))] if ROOT in a.graphs and ROOT in b.graphs else []
+    stack: list[tuple[Paths, Match]] = (
+        [((ROOT, ROOT), _root(search, inputs))] if ROOT in a.graphs and ROOT in b.graphs else []
+    )
     while stack:
         paths, match = stack.pop()
         stack.extend(reversed(_solve(search, paths, match)))
@@ -113,7 +115,11 @@ def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Matc
 
 def _children(search: Search, paths: Paths, match: Match, i: int) -> list[tuple[Paths, Match]]:
     node, partner = match.a.nodes[i], match.b.nodes[match.mate_a[i]]
-    mate = {match.a.nodes[x].name: match.b.nodes[y].name for x, y in enumerate(match.mate_a) if y >= 0 and x in match.a.operands[i]}
+    mate = {
+        match.a.nodes[x].name: match.b.nodes[y].name
+        for x, y in enumerate(match.mate_a)
+        if y >= 0 and x in match.a.operands[i]
+    }
     found: list[tuple[Paths, Match]] = []
     roles = {subgraph.role for subgraph in partner.subgraphs}
     for subgraph in node.subgraphs:

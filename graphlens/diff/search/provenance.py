@@ -147,7 +147,7 @@ def _siblings(match: Match) -> int:
 def _by_origin(table: Table, mate: list[int]) -> dict[Origin, list[int]]:
     found: dict[Origin, list[int]] = defaultdict(list)
     for i, node in enumerate(table.nodes):
-        sources = node.meta.get("from_node") or ()
+        sources: tuple[Provenance, ...] = node.meta.get("from_node") or ()
         if mate[i] == FREE and len(sources) == 1 and node.op not in ("placeholder", "output"):
             found[sources[0].name, sources[0].target].append(i)
     return found

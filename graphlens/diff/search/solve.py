@@ -63,11 +63,11 @@ def _climb(match: Match, full: Rung, intern: Interner, modules: Modules) -> None
         _numbers(match, full, modules, intern)
     ladder = [full]
     _settle(match, full, modules, (TWO, TWO_BUT, MODULE), intern)
-    for rung in (SIZES, BARE):
+    for masked in (SIZES, BARE):
         if not match.open():
             return
-        keys = (_weaker(match.a, match.mate_a, rung, intern), _weaker(match.b, match.mate_b, rung, intern))
-        ladder.append(_rung(match, keys, _LABELS[rung]))
+        keys = (_weaker(match.a, match.mate_a, masked, intern), _weaker(match.b, match.mate_b, masked, intern))
+        ladder.append(_rung(match, keys, _LABELS[masked]))
         _settle(match, ladder[-1], modules, (TWO, TWO_BUT, MODULE), intern)
     for rung in ladder:
         _settle(match, rung, modules, (TWO, TWO_BUT, MODULE, ONE), intern)

@@ -82,7 +82,13 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
 
 
 def spread(
-    match: Match, keys: Keys, links: tuple[Links, Links], start: list[int], needs: tuple[int, ...], how: str, singular: Singular | None
+    match: Match,
+    keys: Keys,
+    links: tuple[Links, Links],
+    start: list[int],
+    needs: tuple[int, ...],
+    how: str,
+    singular: Singular | None,
 ) -> int:
     """Pair free nodes with what their matched neighbours point to, and go on from there; return how many pairs were made.
 
@@ -111,7 +117,9 @@ def spread(
             queues[each].extend(dict.fromkeys(fresh))
 
 
-def _try(match: Match, keys: Keys, links: tuple[Links, Links], i: int, need: int, how: str, singular: Singular | None) -> bool:
+def _try(
+    match: Match, keys: Keys, links: tuple[Links, Links], i: int, need: int, how: str, singular: Singular | None
+) -> bool:
     mate_a, mate_b = match.mate_a, match.mate_b
     key = keys[0][i]
     step = not match.a.commutative[i]
@@ -121,7 +129,12 @@ def _try(match: Match, keys: Keys, links: tuple[Links, Links], i: int, need: int
         y = mate_a[x]
         if y >= 0:
             j = links[1].only(y, slot, key)
-            if j >= 0 and mate_b[j] == FREE and links[0].only(x, slot, key) == i and accept(match, i, j, need, how, singular):
+            if (
+                j >= 0
+                and mate_b[j] == FREE
+                and links[0].only(x, slot, key) == i
+                and accept(match, i, j, need, how, singular)
+            ):
                 return True
     for use in match.a.users[i][:_FEW]:
         v = mate_a[use >> SLOT_BITS]
