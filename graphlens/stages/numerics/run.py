@@ -22,6 +22,7 @@ from graphlens.stages.numerics.random_state import get_state, set_state
 from graphlens.stages.numerics.rows import Difference, NodeRow, OutputRow
 from graphlens.stages.numerics.side import SideFailedError, side_of
 from graphlens.stages.numerics.subject import Subject, placeholder_values
+from graphlens.stages.numerics.traceback_state import traceback_kept
 from graphlens.stages.numerics.units import Unit
 from graphlens.stages.progress import progress
 
@@ -90,7 +91,7 @@ def _no_comparison(_pairing: Pairing, _both: Both, _unit: Unit) -> None:
 def _pairing(
     a: Subject, b: Subject, inputs: Inputs, pins: Sequence[tuple[str, str]], compare: Callable[..., NodeRow | None]
 ) -> Iterator[Pairing]:
-    """Two sides ready to run, closed at the end; the user's random numbers are left as they were."""
+    """Two sides ready to run, closed at the end; random numbers and torch's switches are left as they were."""
     aligned: Alignment = align(a.program, b.program, pins=pins)
     values_a = placeholder_values(a, inputs.args, inputs.kwargs, "a")
     values_b = placeholder_values(b, inputs.args, inputs.kwargs, "b")
@@ -99,12 +100,13 @@ def _pairing(
     start = get_state()
     sides = side_of(a, "a", values_a, start), side_of(b, "b", values_b, start)
     del values_a, values_b
-    try:
-        yield Pairing(*sides, aligned, compare)
-    finally:
-        for side in sides:
-            side.lane.close()
-        set_state(users)
+    with traceback_kept():
+        try:
+            yield Pairing(*sides, aligned, compare)
+        finally:
+            for side in sides:
+                side.lane.close()
+            set_state(users)
 
 
 def _ticker(bar: Any) -> Callable[[int], None]:
