@@ -11,7 +11,7 @@ import ast
 import gzip
 import re
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -41,7 +41,7 @@ class Parameter(Struct, frozen=True):
     writes: bool = False
 
 
-class OpInfo(Struct, frozen=True):
+class OpInfo(Struct, frozen=True, dict=True):
     """One operator: its parameters, which of them the results may share storage with, and the registry's flags.
 
     `flags` are letters: ``s`` draws random numbers, ``m`` may alias or mutate without saying so in the schema,
@@ -54,7 +54,7 @@ class OpInfo(Struct, frozen=True):
     flags: str = ""
     builtin: bool = True
 
-    @property
+    @cached_property
     def index(self) -> Mapping[str, int]:
         """Position of each parameter by name."""
         return {parameter.name: i for i, parameter in enumerate(self.parameters)}

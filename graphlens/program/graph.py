@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from graphlens.program.argument import Argument, refs
+from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, refs
 from graphlens.program.frozen import EMPTY
 from graphlens.program.value import Value
 
@@ -83,8 +83,12 @@ class Node(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the nodes it uses, in order of arguments, with repetition."""
-        found = [name for argument in self.args for name in refs(argument)]
-        found += [name for argument in self.kwargs.values() for name in refs(argument)]
+        found: list[str] = []
+        for argument in (*self.args, *self.kwargs.values()) if self.kwargs else self.args:
+            if type(argument) is Ref:
+                found.append(argument.node)
+            elif isinstance(argument, Seq | Map | Slice):
+                found.extend(refs(argument))
         return tuple(found)
 
     @property

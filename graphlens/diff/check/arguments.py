@@ -64,6 +64,9 @@ def compare_arguments(
         Compare the first argument of `a` with the second of `b` and the other way round.
     """
     result = Comparison()
+    if not swap and len(a.args) == len(b.args) and [*a.kwargs] == [*b.kwargs]:
+        _alike(a, b, same_edge, renaming, info, result)
+        return result
     ours, theirs = _bound(a, info), _bound(b, info)
     if info is None and [*a.kwargs] != [*b.kwargs] and set(a.kwargs) == set(b.kwargs):
         result.rules[KWARGS_ORDER] += 1
@@ -81,6 +84,22 @@ def compare_arguments(
     if swap:
         result.rules[COMMUTED] += 1
     return result
+
+
+def _alike(
+    a: Node,
+    b: Node,
+    same_edge: Callable[[str, str], bool],
+    renaming: Renaming,
+    info: OpInfo | None,
+    result: Comparison,
+) -> None:
+    """Compare two calls that pass as many by position and the same by keyword: defaults are then the same on both sides."""
+    theirs = (*b.args, *b.kwargs.values())
+    for key, ours, other in zip((*range(len(a.args)), *a.kwargs), (*a.args, *a.kwargs.values()), theirs, strict=True):
+        compare_argument(ours, other, same_edge, renaming, result, key if isinstance(key, str) else _place(key, info))
+        if result.check:
+            return
 
 
 _EXCHANGED: dict[int | str, int | str] = {0: 1, 1: 0}
