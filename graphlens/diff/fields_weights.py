@@ -23,14 +23,17 @@ Pairs = Sequence[tuple[StoredTensor | None, StoredTensor | None]]
 def pair_stored(
     a: Sequence[StoredTensor], b: Sequence[StoredTensor], renamed: Mapping[str, str]
 ) -> list[tuple[StoredTensor | None, StoredTensor | None]]:
-    """Pair stored tensors by their names, then by the names that the signatures' match gives; a name may repeat."""
+    """Pair stored tensors by the names that the signatures' match gives, the others by their own; a name may repeat.
+
+    When a layer was removed, the next one has its names: then equal names are not the same weights.
+    """
     at_b: dict[str, list[StoredTensor]] = {}
     for tensor in b:
         at_b.setdefault(tensor.fqn, []).append(tensor)
     found: dict[int, StoredTensor] = {}
-    for names in ({}, renamed):
+    for names in (renamed, {tensor.fqn: tensor.fqn for tensor in a}):
         for i, tensor in enumerate(a):
-            partners = at_b.get(names.get(tensor.fqn, tensor.fqn)) if i not in found else None
+            partners = at_b.get(names.get(tensor.fqn, "")) if i not in found and tensor.fqn in names else None
             if partners:
                 found[i] = partners.pop(0)
     pairs: list[tuple[StoredTensor | None, StoredTensor | None]] = [(t, found.get(i)) for i, t in enumerate(a)]

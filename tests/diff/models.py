@@ -26,7 +26,7 @@ def llama(**changes):
 def mixtral():
     config = transformers.MixtralConfig(
         vocab_size=64, hidden_size=16, intermediate_size=32, num_attention_heads=2, num_key_value_heads=2,
-        num_hidden_layers=2, num_local_experts=2, num_experts_per_tok=1, use_cache=False,
+        num_hidden_layers=3, num_local_experts=2, num_experts_per_tok=1, use_cache=False,
     )  # fmt: skip
     return transformers.MixtralForCausalLM(config), (ids(),), {}
 
@@ -41,14 +41,14 @@ def bert(**changes):
 
 def vit():
     config = transformers.ViTConfig(
-        hidden_size=16, intermediate_size=32, num_attention_heads=2, num_hidden_layers=2, image_size=16, patch_size=8
+        hidden_size=16, intermediate_size=32, num_attention_heads=2, num_hidden_layers=3, image_size=16, patch_size=8
     )
     return transformers.ViTModel(config), (torch.randn(1, 3, 16, 16),), {}
 
 
 def whisper():
     config = transformers.WhisperConfig(
-        vocab_size=64, d_model=16, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=2,
+        vocab_size=64, d_model=16, encoder_layers=3, decoder_layers=3, encoder_attention_heads=2, decoder_attention_heads=2,
         encoder_ffn_dim=32, decoder_ffn_dim=32, num_mel_bins=8, max_source_positions=16, max_target_positions=16,
         use_cache=False, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
     )  # fmt: skip
@@ -57,7 +57,7 @@ def whisper():
 
 def t5():
     config = transformers.T5Config(
-        vocab_size=64, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_decoder_layers=2, num_heads=2, use_cache=False
+        vocab_size=64, d_model=16, d_kv=8, d_ff=32, num_layers=3, num_decoder_layers=3, num_heads=2, use_cache=False
     )
     return transformers.T5Model(config), (), {"input_ids": ids(), "decoder_input_ids": ids()}
 

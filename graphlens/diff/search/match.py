@@ -20,6 +20,10 @@ class Bundle(NamedTuple):
 
 
 FREE, GROUPED = -1, -2
+ANYWHERE = -1
+Homes = tuple[list[int], list[int]]
+"""For each node of both sides, the number of the innermost module around it that has a counterpart, or `ANYWHERE`."""
+
 _VISITS_PER_NODE, _VISITS = 24, 200_000
 
 
@@ -31,7 +35,7 @@ class Match:
     partners too, so that what uses them is seen to use the same.
     """
 
-    __slots__ = ("_free", "a", "b", "budget", "bundles", "confidence", "how", "mate_a", "mate_b", "notes")
+    __slots__ = ("_free", "a", "b", "budget", "bundles", "confidence", "homes", "how", "mate_a", "mate_b", "notes")
 
     def __init__(self, a: Table, b: Table) -> None:
         self.a, self.b = a, b
@@ -41,12 +45,13 @@ class Match:
         self.confidence: list[float] = [0.0] * len(a)
         self.notes: list[Notes] = [()] * len(a)
         self.bundles: list[Bundle] = []
+        self.homes: Homes | None = None
         self.budget = _VISITS_PER_NODE * (len(a) + len(b)) + _VISITS
         self._free = ([i for i in range(len(a)) if i not in a.twin], [j for j in range(len(b)) if j not in b.twin])
 
     def pair(self, i: int, j: int, how: str, confidence: float, notes: Notes = ()) -> bool:
         """Pair two nodes unless one of them is taken."""
-        if self.mate_a[i] != FREE or self.mate_b[j] != FREE:
+        if self.mate_a[i] != FREE or self.mate_b[j] != FREE or self.strangers(i, j):
             return False
         self.mate_a[i] = j
         self.mate_b[j] = i
@@ -54,6 +59,13 @@ class Match:
         self.confidence[i] = confidence
         self.notes[i] = notes
         return True
+
+    def strangers(self, i: int, j: int) -> bool:
+        """Whether two nodes may not be paired yet: they live in modules that are not each other."""
+        if self.homes is None:
+            return False
+        x, y = self.homes[0][i], self.homes[1][j]
+        return x != y and x != ANYWHERE and y != ANYWHERE
 
     def bundle(self, a: list[int], b: list[int], how: str, confidence: float, notes: Notes = ()) -> None:
         """Group free nodes of both sides."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.diff.search import anchors, pins, symbols
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.labels import token_for
-from graphlens.diff.search.match import Match
+from graphlens.diff.search.match import ANYWHERE, Homes, Match
 from graphlens.diff.search.modules import Stacks, module_tree
 from graphlens.diff.search.prepare import Prepared, prepare
 from graphlens.diff.search.regions import crc_known, module_map, renamed_fqn, weight_of
 from graphlens.diff.search.result import graph_alignment, operand_names
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.solve import solve
+from graphlens.program.graph import Node
 from graphlens.program.program import ROOT, Program, child_path
 
 Paths = tuple[str, str]
@@ -99,6 +100,7 @@ def _pin(search: Search, paths: Paths, match: Match) -> None:
 
 def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Match]]:
     """Solve one pair of graphs, keep the result, and return the nested ones with their anchors."""
+    match.homes = _homes(search, match)
     solved = solve(match, search.intern, lambda each: _modules(search, each))
     search.results[paths] = graph_alignment(paths, solved)
     nodes_a, nodes_b = match.a.nodes, match.b.nodes
@@ -152,6 +154,21 @@ def _modules(search: Search, match: Match) -> Modules:
         if name:
             theirs[j] = numbers.setdefault(name, len(numbers))
     return ours, theirs
+
+
+def _homes(search: Search, match: Match) -> Homes | None:
+    """Number the innermost module around each node that has a counterpart; `None` where all modules have."""
+    if search.modules is None:
+        return None
+    numbers = search.numbers
+    known = {image: image for image in search.modules.values()}
+
+    def home(node: Node, images: Mapping[str, str]) -> int:
+        stack = node.module_stack
+        name = next((images[call.call] for call in reversed(stack) if call.call in images), "")
+        return numbers.setdefault(name, len(numbers)) if stack else ANYWHERE
+
+    return [home(node, search.modules) for node in match.a.nodes], [home(node, known) for node in match.b.nodes]
 
 
 def _assemble(search: Search, a: Program, b: Program, known: dict[str, str]) -> Alignment:

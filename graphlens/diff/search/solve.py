@@ -41,15 +41,26 @@ class Rung:
 
 
 def solve(match: Match, intern: Interner, modules_of: ModulesOf) -> Solved:
-    """Extend a match that holds the anchors as far as evidence goes, and say of the rest what can be said."""
+    """Extend a match that holds the anchors as far as evidence goes, and say of the rest what can be said.
+
+    Where modules were renamed, added or removed, first everything that stays in its module is paired: what the layer after
+    a removed one starts with is computed from the same as what the removed one started with, and is not that.
+    """
     full = _rung(match, (match.a.key, match.b.key), "")
+    if match.homes is not None:
+        _pairs(match, full, intern, modules_of)
+        match.homes = None
+    _pairs(match, full, intern, modules_of)
+    pair_twins(match)
+    return Solved(match, _rest(match, full.keys, modules_of))
+
+
+def _pairs(match: Match, full: Rung, intern: Interner, modules_of: ModulesOf) -> None:
     forward_all(match, full.links, "same")
     if match.open():
         spread(match, full.keys, full.links, match.free()[0], (TWO,), "propagated", None)
     if match.open():
         _climb(match, full, intern, modules_of(match))
-    pair_twins(match)
-    return Solved(match, _rest(match, full.keys, modules_of))
 
 
 def _rung(match: Match, keys: Keys, label: str) -> Rung:

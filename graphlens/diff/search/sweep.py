@@ -75,6 +75,8 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
             if j < 0 or mate_b[j] != FREE or only_a(x, slot, key[i]) != i or i in twin:
                 continue
             theirs = operands_b[j]
+            if match.strangers(i, j):
+                continue
             if partners == theirs or (not step and sorted(partners) == sorted(theirs)):
                 mate_a[i], mate_b[j] = j, i
                 hows[i], confidence[i], notes[i] = how, 1.0, COMPUTED[min(len(ours), 63)]
