@@ -14,6 +14,7 @@ from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr
 from graphlens.diff.matching import GraphMatch, Matching
+from graphlens.diff.numbered import Numbered
 from graphlens.diff.order import order_findings, storage_findings
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind, shorten
@@ -55,13 +56,14 @@ class NodeComparer:
     def _pairs(self, match: GraphMatch) -> Iterator[Placed]:
         calls = CallComparer(ArgumentComparer(self.matching, match))
         by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)
+        numbered = Numbered(match)
         counted: list[tuple[Node, Node]] = []
         for pair in match.alignment.pairs:
             a, b = by_name_a[pair.a], by_name_b[pair.b]
             for finding in self._pair(match, calls, a, b):
                 if finding.field == "target" and finding.kind == "changed" and _derived(pair):
                     finding = structs.replace(finding, aspect="decomposed")
-                yield Placed(match.path_a, match.path_b, a, b, finding)
+                yield Placed(match.path_a, match.path_b, a, b, numbered.judge(finding))
             if "seq_nr" in a.meta or "seq_nr" in b.meta:
                 counted.append((a, b))
         for a, b, finding in compare_seq_nr(counted):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import structs
+
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.program.argument import (
@@ -46,13 +48,24 @@ class ArgumentComparer:
             elif type(left) is Ref and type(right) is Ref:
                 agreement, source = self.match.refer(left.node, right.node)
                 if agreement is not Agreement.SAME:
-                    yield argument_finding(here, "changed", left, right, "rewired", source)
+                    yield self._rewired(here, left, right, source)
             elif type(left) is not type(right):
                 yield self._of_two_kinds(here, left, right)
             elif isinstance(left, Seq | Map | Slice):
                 yield from self._containers(here, left, right, stack)
             elif not self.same_leaf(left, right):
                 yield argument_finding(here, "changed", left, right, "literal")
+
+    def _rewired(self, here: Place, a: Ref, b: Ref, source: str) -> Finding:
+        """Report two references to different things; of equal names it is said what each is called on the other side."""
+        finding = argument_finding(here, "changed", a, b, "rewired", source)
+        if a.node != b.node:
+            return finding
+        texts = [
+            f"{name} (there {names[name]})" if name in names else f"{name} (not there)"
+            for name, names in ((a.node, self.match.forward), (b.node, self.match.backward))
+        ]
+        return structs.replace(finding, a=shorten(texts[0]), b=shorten(texts[1]))
 
     def _containers(
         self, here: Place, a: Argument, b: Argument, stack: list[tuple[str, Argument, Argument]]

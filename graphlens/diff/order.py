@@ -15,20 +15,22 @@ from graphlens.program.value import TensorValue, Value, value_leaves
 def moved_pairs(match: GraphMatch) -> list[tuple[str, str]]:
     """Return the pairs outside a longest run of pairs that both sides have in the same order.
 
-    The run is found by patience sorting, O(n log n), and from the side whose names come first, so that exchanging the
-    two programs gives the same pairs.
+    The run is found by patience sorting, O(n log n), and from the side whose names come first (from both where neither
+    does), so that exchanging the two programs gives the same pairs.
     """
     ranks_b = match.b.index
     pairs = sorted(((match.a.index[a], ranks_b[b], a, b) for a, b in match.forward.items()))
     if all(x[1] < y[1] for x, y in pairwise(pairs)):
         return []
     names_b = [b for _, _, _, b in sorted(pairs, key=lambda pair: pair[1])]
-    swap = names_b < [a for _, _, a, _ in pairs]
-    if swap:
+    names_a = [a for _, _, a, _ in pairs]
+    kept = set(pairs)
+    if names_a <= names_b:
+        kept &= {pairs[i] for i in _longest_increasing([pair[1] for pair in pairs])}
+    if names_b <= names_a:  # with equal names in equal order only what both sides keep is the same seen from either
         pairs.sort(key=lambda pair: pair[1])
-    kept = _longest_increasing([pair[0] if swap else pair[1] for pair in pairs])
-    moved = [pair for i, pair in enumerate(pairs) if i not in kept]
-    return [(a, b) for _, _, a, b in sorted(moved)]
+        kept &= {pairs[i] for i in _longest_increasing([pair[0] for pair in pairs])}
+    return [(a, b) for one, two, a, b in sorted(pairs) if (one, two, a, b) not in kept]
 
 
 def _longest_increasing(numbers: list[int]) -> set[int]:
