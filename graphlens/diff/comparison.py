@@ -19,9 +19,11 @@ from graphlens.diff.refusals import refused
 from graphlens.diff.rows import PROGRAM, Finding, Kind, Mismatch
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
 from graphlens.diff.severity import Judge, Selector, make_judge, selects
+from graphlens.diff.weights import Equal, remembered, stored_equal
 from graphlens.program.frames import frame_text, user_frame
 from graphlens.program.graph import Node
 from graphlens.program.program import Program
+from graphlens.progress import phases
 
 
 def compare(
@@ -73,31 +75,37 @@ def compare(
     settings = make_settings(
         profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
     )
-    alignment = align(a, b, pins=settings.pins)
-    proof = verify(a, b, alignment, weights=settings.weights)
-    return judge_alignment(a, b, alignment, proof, settings)
+    nodes = sum(map(len, a.graphs.values()))
+    with phases(("aligning", "checking", "comparing"), nodes) as done, remembered(a, b) as equal:
+        alignment = align(a, b, pins=settings.pins)
+        done()
+        proof = verify(a, b, alignment, weights=settings.weights, equal=equal)
+        done()
+        return judge_alignment(a, b, alignment, proof, settings, equal)
 
 
-def judge_alignment(a: Program, b: Program, alignment: Alignment, proof: Proof, settings: Settings) -> Diff:
+def judge_alignment(
+    a: Program, b: Program, alignment: Alignment, proof: Proof, settings: Settings, equal: Equal = stored_equal
+) -> Diff:
     """Turn an alignment and its proof into rows."""
     matching = Matching.of(a, b, alignment)
     judge = make_judge(settings.severities)
     if settings.profile == "pytorch":
         placed = list(pytorch_findings(matching, settings.stack_trace))
     else:
-        placed = _everything(matching, settings)
+        placed = _everything(matching, settings, equal)
         placed += refused(matching, placed, proof)
     rows = tuple(_row(item, judge) for item in placed)
     kept = tuple(row for row in rows if not any(selects(s, row.field, row.kind) for s in settings.ignore))
     return Diff(a=a, b=b, alignment=alignment, proof=proof, rows=kept, settings=settings, ignored=len(rows) - len(kept))
 
 
-def _everything(matching: Matching, settings: Settings) -> list[Placed]:
+def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Placed]:
     comparer = NodeComparer(matching, settings)
     placed = [item for match in matching.graphs for item in comparer.compare(match)]
     placed += nodes_of_lone_graphs(matching.a, matching.alignment.only_a, "only_a")
     placed += nodes_of_lone_graphs(matching.b, matching.alignment.only_b, "only_b")
-    program_level = list(compare_programs(matching, settings.weights))
+    program_level = list(compare_programs(matching, settings.weights, equal))
     placed = list(_inputs_follow_signature(placed, program_level))
     placed = list(Causes(matching, placed).resolve(placed))
     return placed + [Placed(PROGRAM, PROGRAM, None, None, finding) for finding in program_level]

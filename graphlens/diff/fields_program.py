@@ -11,6 +11,7 @@ from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding, shorten
 from graphlens.diff.settings import WeightsMode
+from graphlens.diff.weights import Equal
 from graphlens.program.expr import rename_symbols
 from graphlens.program.parts import ModuleSignature, Range
 from graphlens.program.program import Program
@@ -18,7 +19,7 @@ from graphlens.program.program import Program
 _COMPLETE = ("archive", "exported_program")
 
 
-def compare_programs(matching: Matching, mode: WeightsMode) -> Iterator[Finding]:
+def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Iterator[Finding]:
     """Yield the differences of the program level.
 
     A bare graph module has no signature, ranges or versions: against an exported program these are unknown, not lost.
@@ -34,6 +35,7 @@ def compare_programs(matching: Matching, mode: WeightsMode) -> Iterator[Finding]
         pair_stored(a.stored, b.stored, _renamed(a, b, matching.root)),
         matching.renaming,
         mode,
+        equal,
         both_complete=both_complete,
     )
     if both_complete:

@@ -10,7 +10,7 @@ from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.diff.settings import WeightsMode
 from graphlens.diff.values import compare_tensors
-from graphlens.diff.weights import stored_equal
+from graphlens.diff.weights import Equal
 from graphlens.program.parts import StoredTensor
 from graphlens.program.value import SHORT_DTYPES, shape_text
 
@@ -40,7 +40,9 @@ def pair_stored(
     return pairs + [(None, tensor) for left in at_b.values() for tensor in left]
 
 
-def compare_stored(pairs: Pairs, renaming: Renaming, mode: WeightsMode, *, both_complete: bool) -> Iterator[Finding]:
+def compare_stored(
+    pairs: Pairs, renaming: Renaming, mode: WeightsMode, equal: Equal, *, both_complete: bool
+) -> Iterator[Finding]:
     """Yield what differs between the stored tensors of two programs.
 
     Parameters
@@ -50,13 +52,15 @@ def compare_stored(pairs: Pairs, renaming: Renaming, mode: WeightsMode, *, both_
     renaming
         The renaming of symbols (sizes of stored tensors are numbers, but nothing stops a file from saying otherwise).
     mode
-        ``"digest"`` or ``"exact"``, see `stored_equal`; ``"ignore"`` compares no elements.
+        ``"digest"`` or ``"exact"``, see `graphlens.diff.weights.stored_equal`; ``"ignore"`` compares no elements.
+    equal
+        How elements are compared.
     both_complete
         Whether both programs list all they hold, so that one that is missing is missing.
     """
     for a, b in pairs:
         if a is not None and b is not None:
-            yield from _both(a, b, renaming, mode)
+            yield from _both(a, b, renaming, mode, equal)
         elif both_complete:
             tensor = a or b
             assert tensor is not None
@@ -75,7 +79,7 @@ def _field(tensor: StoredTensor) -> str:
     return f"{'constants' if tensor.kind in _CONSTANTS else 'weights'}[{tensor.fqn}]"
 
 
-def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMode) -> Iterator[Finding]:
+def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMode, equal: Equal) -> Iterator[Finding]:
     field = _field(a)
     if a.fqn != b.fqn:
         yield Finding(field=field, kind="renamed", a=a.fqn, b=b.fqn, value_a=a.fqn, value_b=b.fqn)
@@ -94,7 +98,7 @@ def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMod
             value_b=finding.value_b,
         )
     if mode != "ignore" and not any(finding.field in _ELEMENTS for finding in described):
-        equality = stored_equal(a, b, mode)
+        equality = equal(a, b, mode)
         if equality.state == "unknown" and _without_elements(a) != _without_elements(b):
             yield Finding(
                 field=field,

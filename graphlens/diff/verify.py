@@ -16,6 +16,7 @@ from graphlens.diff.check.live import Facts, all_facts
 from graphlens.diff.check.order import Ties, check_order
 from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
+from graphlens.diff.weights import Equal, stored_equal
 from graphlens.program.frozen import freeze
 from graphlens.program.program import ROOT, Program, child_path
 
@@ -23,7 +24,9 @@ RENUMBERED = "renumbered symbols"
 MATCHED_CUSTOM = "custom operators of the same name are the same"
 
 
-def verify(a: Program, b: Program, alignment: Alignment, *, weights: Weights = "digest") -> Proof:
+def verify(
+    a: Program, b: Program, alignment: Alignment, *, weights: Weights = "digest", equal: Equal = stored_equal
+) -> Proof:
     """Decide in which sense two programs are the same, under a proposed alignment.
 
     Parameters
@@ -36,6 +39,9 @@ def verify(a: Program, b: Program, alignment: Alignment, *, weights: Weights = "
         ``"digest"`` compares stored tensors by size, CRC-32 or digest and says so under `Proof.assumptions`,
         ``"exact"`` their bytes, ``"ignore"`` not at all (then the proof is "for equal weights").
 
+    equal
+        How the elements of two stored tensors are compared; `graphlens.diff.weights.remembered` asks once.
+
     Returns
     -------
     Proof
@@ -46,7 +52,7 @@ def verify(a: Program, b: Program, alignment: Alignment, *, weights: Weights = "
     for left, right in renaming.conflicts:
         findings.refuse("program", "", "", "symbols", f"{left} to {right} is no one-to-one renaming")
     facts_a, facts_b = all_facts(a), all_facts(b)
-    constants = Constants(a, b, weights, findings)
+    constants = Constants(a, b, weights, equal, findings)
     proposed = _by_path(alignment, findings)
     done: set[tuple[int, int, int]] = set()
     stack = [(ROOT, ROOT)]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal as OneOf
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from graphlens.program.parts import Content, StoredTensor
+from graphlens.program.program import Program
+from graphlens.progress import progress
 
 Mode: TypeAlias = OneOf["digest", "exact"]
+
+LONG_BYTES = 1 << 30
+"""Digests of as much take about two seconds."""
 
 CRC_ASSUMPTION = "sizes and CRC-32 of stored tensors agree, their bytes were not compared"
 DIGEST_ASSUMPTION = "digests of stored tensors agree, their bytes were not compared"
@@ -58,6 +65,35 @@ def stored_equal(a: StoredTensor, b: StoredTensor, mode: Mode = "digest") -> Equ
     if a.content is None or b.content is None:
         return by_crc or Equality("unknown", _why_unknown(a, b))
     return _by_content(a, b, a.content, b.content, mode) or by_crc or Equality("unknown", _why_unknown(a, b))
+
+
+Equal: TypeAlias = Callable[[StoredTensor, StoredTensor, Mode], Equality]
+
+
+@contextmanager
+def remembered(a: Program, b: Program) -> Iterator[Equal]:
+    """Give a `stored_equal` that asks about two tensors once, and shows a bar where there are gigabytes to read.
+
+    What a live tensor holds may change at any time, so an answer is good for one comparison of two programs only.
+    """
+    known: dict[tuple[int, int, Mode], Equality] = {}
+    total = sum(stored.nbytes or 0 for stored in a.stored if stored.content is not None)
+    long = total >= LONG_BYTES and a is not b
+    bar = progress(total, "weights", unit="bytes") if long else None
+
+    def equal(left: StoredTensor, right: StoredTensor, mode: Mode = "digest") -> Equality:
+        key = (id(left), id(right), mode)
+        if key not in known:
+            known[key] = stored_equal(left, right, mode)
+            if bar is not None:
+                bar.update(left.nbytes or 0)
+        return known[key]
+
+    try:
+        yield equal
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def _settled_by_description(a: StoredTensor, b: StoredTensor) -> Equality | None:

@@ -13,6 +13,7 @@ from graphlens.program.frozen import EMPTY, freeze
 from graphlens.program.graph import Graph, Node, Subgraph
 from graphlens.program.roles import subgraph_roles, where_text
 from graphlens.program.value import ConstValue, ContainerValue, Value
+from graphlens.progress import each
 from graphlens.read import schema
 from graphlens.read.archive_arguments import tensor_name, to_argument, union
 from graphlens.read.archive_decode import Reading, decode
@@ -66,7 +67,8 @@ def build_graph(
         builder.placeholder(raw, (input_names[i] if i < len(input_names) else "") or f"arg{i}")
     waiting = graph.nodes
     waiting.reverse()
-    for i in range(len(waiting)):
+    count = len(waiting)
+    for i in each(range(count), count, "reading"):
         reading.node = i
         _add_call(builder, waiting.pop())  # what was read is let go, so that both forms never stand side by side whole
     reading.node = -1

@@ -14,6 +14,7 @@ from graphlens.program.argument import Argument
 from graphlens.program.frozen import EMPTY, freeze
 from graphlens.program.graph import Graph, Node, Subgraph
 from graphlens.program.roles import Where, subgraph_roles, where_text
+from graphlens.progress import each
 from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_meta import Interned, graph_metadata, to_metadata
 from graphlens.read.live_names import python_attribute, target_text
@@ -61,7 +62,7 @@ def convert(body: Body, interned: Interned) -> Converted:
     nodes: list[Node] = []
     links: list[Link] = []
     schemas: dict[str, str] = {}
-    for node in body.graph.nodes:
+    for node in each(body.graph.nodes, len(body.graph.nodes), "reading"):
         found = list(nested(node, body.owner))
         plain = _node(node, found, storages, interned)
         nodes.append(plain)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from graphlens.errors import MissingDependencyError
 from graphlens.program.frozen import freeze
+from graphlens.progress import progress
 from graphlens.stages.catalog import RuntimeLike, StageLike, plan_runtimes, plan_stages, subject_of
 from graphlens.stages.part import Subject
-from graphlens.stages.progress import progress
 from graphlens.stages.result import RoundTrip
 from graphlens.stages.rows import LeafRow
 from graphlens.stages.run_runtime import RuntimeOutcome, outcome, run_runtime

@@ -9,12 +9,12 @@ from graphlens.program.frames import Frame, parse_stack_trace, user_frame
 from graphlens.program.graph import ModuleCall, Node, Provenance
 from graphlens.program.program import Program
 from graphlens.program.value import TensorValue, Value, value_leaves, value_text
+from graphlens.progress import each
 from graphlens.view import payload
 from graphlens.view.facets import dtype_words, leaf_facets
 from graphlens.view.facts import program_facts, program_tables, symbol_data
 from graphlens.view.flow import named_arguments
 from graphlens.view.privacy import Source, shorten
-from graphlens.view.progress import progress
 from graphlens.view.regions import Tree, region_tree
 from graphlens.view.scene import Scene, columns, program_scene
 from graphlens.view.wire import Interner
@@ -58,9 +58,9 @@ def _nodes(tree: Tree, tables: _Tables) -> payload.Nodes:
         trace=[tables.trace(node.stack_trace) for node in nodes],
         args=[
             _flat(text, [(name, argument_text(value)) for name, value in named_arguments(node)])
-            for node in progress(nodes, "arguments")
+            for node in each(nodes, len(nodes), "arguments")
         ],
-        meta=[_flat(text, meta_texts(node)) for node in progress(nodes, "metadata")],
+        meta=[_flat(text, meta_texts(node)) for node in each(nodes, len(nodes), "metadata")],
     )
 
 

@@ -12,10 +12,10 @@ from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, argument_
 from graphlens.program.graph import Node
 from graphlens.program.program import Program
 from graphlens.program.value import value_text
+from graphlens.progress import each
 from graphlens.view import payload_scene
 from graphlens.view.flow import Edge, edges, named_arguments, ties
 from graphlens.view.labels import clip
-from graphlens.view.progress import progress
 from graphlens.view.regions import Region, Tree, node_key, region_tree
 from graphlens.view.roles import Role, roles
 from graphlens.view.wire import Interner
@@ -63,7 +63,7 @@ def program_scene(program: Program, tree: Tree | None = None) -> Scene:
             tree.region_of[i],
             literals(node, labels[i]),
         )
-        for i, node in enumerate(progress(tree.nodes, "boxes"))
+        for i, node in enumerate(each(tree.nodes, len(tree.nodes), "boxes"))
     )
     flow = edges(program, tree)
     members = members_of(tree.regions, tree.region_of, tree.calls)

@@ -7,7 +7,7 @@ from typing import Literal as OneOf
 
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
-from graphlens.diff.weights import stored_equal
+from graphlens.diff.weights import Equal
 from graphlens.program.parts import StoredTensor
 from graphlens.program.program import ROOT, Program
 
@@ -18,10 +18,10 @@ _STORED = {"parameter", "buffer", "constant_tensor", "custom_obj"}
 class Constants:
     """The stored tensors of two programs, and which pairs of them the graphs rely on."""
 
-    def __init__(self, a: Program, b: Program, weights: Weights, findings: Findings) -> None:
+    def __init__(self, a: Program, b: Program, weights: Weights, equal: Equal, findings: Findings) -> None:
         self.a = {stored.fqn: stored for stored in a.stored}
         self.b = {stored.fqn: stored for stored in b.stored}
-        self.weights = weights
+        self.weights, self.equal = weights, equal
         self.findings = findings
         self.used: dict[tuple[str, str], bool] = {}
         self.storages: tuple[dict[str, str], dict[str, str]] = ({}, {})
@@ -68,7 +68,7 @@ class Constants:
         if self.weights == "ignore":
             self.findings.assumptions["values of stored tensors were not compared"] = 1
             return
-        answer = stored_equal(left, right, self.weights)
+        answer = self.equal(left, right, self.weights)
         if answer.state == "different":
             self.used[keys] = False
             self.findings.refuse(path, *nodes, "constants", f"{keys[0]}: {answer.why}")

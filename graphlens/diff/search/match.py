@@ -65,7 +65,7 @@ class Match:
         if self.homes is None:
             return False
         x, y = self.homes[0][i], self.homes[1][j]
-        return x != y and x != ANYWHERE and y != ANYWHERE
+        return x != y and ANYWHERE not in (x, y)
 
     def bundle(self, a: list[int], b: list[int], how: str, confidence: float, notes: Notes = ()) -> None:
         """Group free nodes of both sides."""

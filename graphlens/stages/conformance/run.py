@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from graphlens.progress import progress
 from graphlens.stages.catalog import PRESETS
 from graphlens.stages.conformance.cases import Case, find_cases, registered
 from graphlens.stages.conformance.result import CaseRow, Conformance
 from graphlens.stages.failure import failure_of
-from graphlens.stages.progress import progress
 from graphlens.stages.result import RoundTrip
 from graphlens.stages.roundtrip import roundtrip
 from graphlens.stages.rows import UNEQUAL

@@ -12,6 +12,7 @@ from msgspec import Struct
 from graphlens.diff.align import align
 from graphlens.diff.alignment import Alignment
 from graphlens.program.frames import source_text
+from graphlens.progress import progress
 from graphlens.stages.failure import Failure, failure_of
 from graphlens.stages.numerics.compare import compare_unit
 from graphlens.stages.numerics.lane import Frame
@@ -24,7 +25,6 @@ from graphlens.stages.numerics.side import SideFailedError, side_of
 from graphlens.stages.numerics.subject import Subject, placeholder_values
 from graphlens.stages.numerics.traceback_state import traceback_kept
 from graphlens.stages.numerics.units import Unit
-from graphlens.stages.progress import progress
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
