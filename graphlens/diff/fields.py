@@ -77,6 +77,8 @@ class NodeComparer:
         if a.target != b.target and not (a.op == b.op and a.op in ("placeholder", "output")):
             found = _texts("target", "renamed" if a.op == b.op == "get_attr" else "changed", a.target, b.target)
             yield structs.replace(found, aspect="same elements") if _same_elements(a.target, b.target) else found
+        elif a.code != b.code and a.code and b.code:
+            yield _texts("target", "changed", _called(a), _called(b))
         if a.op == b.op == "output" and match.path_a == match.path_b == "":
             yield from _outputs(self.matching, calls, a, b)
         else:
@@ -123,6 +125,10 @@ def _same_elements(a: str, b: str) -> bool:
 def _derived(match: Pair | Group) -> bool:
     """Whether provenance says that a pass made one side from the other."""
     return "provenance" in match.match or any("from_node" in witness for witness in match.witnesses)
+
+
+def _called(node: Node) -> str:
+    return f"{node.target}: {node.code}"
 
 
 def _by_name(graph: Graph) -> dict[str, Node]:

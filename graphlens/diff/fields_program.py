@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from msgspec import structs
+
+from graphlens.diff.fields_meta import MetaComparer
 from graphlens.diff.fields_signature import compare_signatures, input_pairs
 from graphlens.diff.fields_weights import compare_stored, pair_stored
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding, shorten
-from graphlens.diff.settings import WeightsMode
+from graphlens.diff.settings import EXACT, WeightsMode
 from graphlens.diff.weights import Equal
 from graphlens.program.expr import rename_symbols
 from graphlens.program.parts import ModuleSignature, Range
@@ -42,6 +45,8 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         yield from _module_calls(a, b, matching.root)
         yield from _guards(a, b, matching.renaming)
         yield from _versions(a, b)
+        for finding in MetaComparer(matching.renaming, EXACT).compare(a.meta, b.meta):
+            yield structs.replace(finding, field=f"meta[{finding.field}]")
 
 
 def _renamed(a: Program, b: Program, root: GraphMatch) -> dict[str, str]:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphlens.diff.matching import GraphMatch
+from graphlens.diff.matching import Agreement, GraphMatch
 from graphlens.diff.rows import Finding, Kind, shorten
-from graphlens.program.argument import same_literal
+from graphlens.program.argument import Ref, Seq, same_literal
+from graphlens.program.graph import Graph
 from graphlens.program.parts import InputSpec, OutputSpec
 
 IndexPair = tuple[int | None, int | None]
@@ -24,9 +25,50 @@ def compare_signatures(
     inputs = input_pairs(a[0], b[0], root)
     yield from _specs("signature.inputs", a[0], b[0], inputs)
     yield from _moved("signature.inputs", [pair for pair in inputs if _is_user(a[0], pair)])
+    yield from _fed(a[0], b[0], inputs, root)
     outputs = output_pairs(a[1], b[1])
     yield from _specs("signature.outputs", a[1], b[1], outputs)
     yield from _moved("signature.outputs", outputs)
+    yield from _taken(a[1], b[1], outputs, root)
+
+
+def _fed(a: Sequence[InputSpec], b: Sequence[InputSpec], pairs: list[IndexPair], root: GraphMatch) -> Iterator[Finding]:
+    """Yield the inputs whose placeholder stands elsewhere than its specification, on one side only.
+
+    What is passed goes to the placeholders in their order, whatever names the specifications have.
+    """
+    places = [{node.name: i for i, node in enumerate(graph.placeholders)} for graph in (root.a, root.b)]
+    for i, j in pairs:
+        if i is not None and j is not None:
+            at_a, at_b = places[0].get(a[i].argument), places[1].get(b[j].argument)
+            if (None if at_a is None else at_a - i) != (None if at_b is None else at_b - j):
+                one, two = f"{a[i].argument} is placeholder {at_a}", f"{b[j].argument} is placeholder {at_b}"
+                yield _changed(f"signature.inputs[{i}]", "argument", one, two)
+
+
+def _taken(
+    a: Sequence[OutputSpec], b: Sequence[OutputSpec], pairs: list[IndexPair], root: GraphMatch
+) -> Iterator[Finding]:
+    """Yield the outputs whose specification names another node than the graph returns, on one side only.
+
+    Where the graphs themselves return different things, that is a row of the output node.
+    """
+    ours, theirs = (_returned(graph) for graph in (root.a, root.b))
+    for i, j in pairs:
+        if i is None or j is None or root.refer(ours.get(i, ""), theirs.get(j, ""))[0] is Agreement.REWIRED:
+            continue
+        one, two = ours.get(i) in ("", a[i].argument), theirs.get(j) in ("", b[j].argument)
+        both_off = not (one or two) and bool(a[i].argument and b[j].argument)
+        if one is not two or (both_off and root.refer(a[i].argument, b[j].argument)[0] is Agreement.REWIRED):
+            yield _changed(f"signature.outputs[{i}]", "argument", a[i].argument, b[j].argument)
+
+
+def _returned(graph: Graph) -> dict[int, str]:
+    """Name the node that a graph returns at each position; a constant is ``""``."""
+    output = graph.output
+    results = output.args[0] if output is not None and output.args else None
+    items = results.items if isinstance(results, Seq) else (results,)
+    return {i: item.node if isinstance(item, Ref) else "" for i, item in enumerate(items)}
 
 
 def _is_user(specs: Sequence[InputSpec], pair: IndexPair) -> bool:

@@ -65,7 +65,8 @@ class Node(Struct, frozen=True, kw_only=True, gc=False):
 
     `target` is text: ``aten.linear.default``, ``higher_order.cond``, ``_operator.getitem``, the attribute or module
     path, the method name, or the placeholder's target. `arg_names` are the schema's names of the positional
-    arguments where they are known. `meta` holds every metadata key but `val`: `stack_trace` (str), `nn_module_stack`
+    arguments where they are known. `code` says what is called where the name does not: the code of a user's function, the
+    class and settings of a leaf module, ``""`` where the name says it all or nothing is known. `meta` holds every metadata key but `val`: `stack_trace` (str), `nn_module_stack`
     (tuple of `ModuleCall`), `source_fn_stack` (tuple of (name, target text)), `torch_fn` (tuple of str), `from_node`
     (tuple of `Provenance`), `example_value` (a `Value`); anything else (`custom` too) as an `Argument`.
     """
@@ -78,6 +79,7 @@ class Node(Struct, frozen=True, kw_only=True, gc=False):
     value: Value | None = None
     meta: Mapping[str, Any] = EMPTY
     arg_names: tuple[str, ...] = ()
+    code: str = ""
     subgraphs: tuple[Subgraph, ...] = ()
 
     @property

@@ -16,6 +16,7 @@ from graphlens.program.graph import Graph, Node, Subgraph
 from graphlens.program.roles import Where, subgraph_roles, where_text
 from graphlens.progress import each
 from graphlens.read.live_arguments import to_argument
+from graphlens.read.live_code import function_code, module_code
 from graphlens.read.live_meta import Interned, graph_metadata, to_metadata
 from graphlens.read.live_names import python_attribute, target_text
 from graphlens.read.live_torch import schema_of, symbolic_operators
@@ -64,7 +65,7 @@ def convert(body: Body, interned: Interned) -> Converted:
     schemas: dict[str, str] = {}
     for node in each(body.graph.nodes, len(body.graph.nodes), "reading"):
         found = list(nested(node, body.owner))
-        plain = _node(node, found, storages, interned)
+        plain = _node(node, body.owner, found, storages, interned)
         nodes.append(plain)
         links += [Link(node.name, sub.role, f.body) for sub, f in zip(plain.subgraphs, found, strict=True)]
         schema = custom_schema(node.target)
@@ -74,7 +75,9 @@ def convert(body: Body, interned: Interned) -> Converted:
     return Converted(Graph(tuple(nodes), meta), tuple(links), schemas)
 
 
-def _node(node: fx.Node, found: Sequence[Found], storages: Storages, interned: Interned) -> Node:
+def _node(
+    node: fx.Node, owner: torch.nn.Module | None, found: Sequence[Found], storages: Storages, interned: Interned
+) -> Node:
     target = target_text(node.target)
     args = tuple(to_argument(argument, node.graph) for argument in node.args)
     has_value, held = "val" in node.meta, node.meta.get("val")
@@ -91,8 +94,19 @@ def _node(node: fx.Node, found: Sequence[Found], storages: Storages, interned: I
         value=to_value(held, storages) if has_value else None,
         meta=to_metadata(node, storages, interned),
         arg_names=argument_names(node.target, len(args)) if node.op == "call_function" else (),
+        code=_code(node, owner, found),
         subgraphs=_subgraphs(target, args, found) if found else (),
     )
+
+
+def _code(node: fx.Node, owner: torch.nn.Module | None, found: Sequence[Found]) -> str:
+    """Describe what a node calls where its name does not say it; a module that is a nested graph is seen as such."""
+    if node.op == "call_function":
+        return "" if isinstance(node.target, OpOverload) else function_code(node.target)
+    if node.op == "call_module" and not any(f.where == _CALLED for f in found):
+        held = attribute(owner, node.target)
+        return module_code(held) if isinstance(held, torch.nn.Module) else ""
+    return ""
 
 
 def _subgraphs(target: str, args: Sequence[Argument], found: Sequence[Found]) -> tuple[Subgraph, ...]:

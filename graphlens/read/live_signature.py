@@ -170,5 +170,5 @@ def versions_of(program: torch.export.ExportedProgram) -> Versions:
         schema=schema,
         opset=freeze(opset),
         verifiers=tuple(str(verifier.dialect) for verifier in program.verifiers),
-        dialect=str(program.dialect),
+        dialect=str(program.verifiers[0].dialect) if program.verifiers else None,
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
 from graphlens.diff.check.symbols import Renaming
-from graphlens.program.argument import same_literal
+from graphlens.program.argument import Ref, Seq, same_literal
 from graphlens.program.expr import rename_symbols
 from graphlens.program.parts import InputSpec, OutputSpec, Range
 from graphlens.program.program import ROOT, Program
@@ -31,12 +31,14 @@ def check_signature(
     """Check what the root's inputs and outputs stand for, and how they are packed."""
     if a.inputs and b.inputs:
         _inputs(a, b, mate, findings)
+        _placeholders(a, b, facts, mate, findings)
     else:
         if a.inputs or b.inputs:
             findings.assumptions["one side has no signature; its inputs are taken in order"] += 1
         check_inputs(ROOT, *facts, mate, findings)
     if a.outputs and b.outputs:
         _outputs(a.outputs, b.outputs, findings)
+        _returned(a.outputs, b.outputs, facts, mate, findings)
     for name, ours, theirs in (("in", a.in_spec, b.in_spec), ("out", a.out_spec, b.out_spec)):
         if ours is None or theirs is None:
             if ours is not theirs:
@@ -64,6 +66,22 @@ def _inputs(a: Program, b: Program, mate: Mapping[str, str], findings: Findings)
         findings.rules[LIFTED_ORDER] += 1
 
 
+def _placeholders(
+    a: Program, b: Program, facts: tuple[Facts, Facts], mate: Mapping[str, str], findings: Findings
+) -> None:
+    """Refuse a specification that says another place than the placeholder's own: values are passed by place."""
+    where: list[dict[str, int]] = []
+    for program, fact in zip((a, b), facts, strict=True):
+        order = {node.name: i for i, node in enumerate(fact.graph.placeholders)}
+        given = [spec.argument for spec in program.inputs]
+        where.append({name: order.get(name, -1) - i for i, name in enumerate(given)} if [*order] != given else {})
+    for name in mate:
+        if where[0].get(name, 0) != where[1].get(mate[name], 0):
+            findings.refuse(
+                ROOT, name, mate[name], "signature", "the placeholder stands elsewhere than its specification"
+            )
+
+
 def _role(a: InputSpec, b: InputSpec, findings: Findings) -> str | None:
     if a.kind != b.kind:
         return f"input kind {a.kind} and {b.kind}"
@@ -84,6 +102,31 @@ def _outputs(a: tuple[OutputSpec, ...], b: tuple[OutputSpec, ...], findings: Fin
         if (x.kind, x.target) != (y.kind, y.target) or not same_literal(x.constant, y.constant):
             message = f"output {i} is {x.kind} {x.target or ''} and {y.kind} {y.target or ''}"
             findings.refuse(ROOT, x.argument, y.argument, "outputs", message)
+
+
+def _returned(
+    a: tuple[OutputSpec, ...],
+    b: tuple[OutputSpec, ...],
+    facts: tuple[Facts, Facts],
+    mate: Mapping[str, str],
+    findings: Findings,
+) -> None:
+    """Refuse a specification that names another node than the graph returns in its place."""
+    ours, theirs = (_results(fact) for fact in facts)
+    for i, (x, y) in enumerate(zip(a, b, strict=False)):
+        off_a, off_b = (
+            bool(s.argument) and held[i : i + 1] not in (("",), (s.argument,)) for s, held in ((x, ours), (y, theirs))
+        )
+        if off_a != off_b or (off_a and mate.get(x.argument) != y.argument):
+            message = f"output {i} is {x.argument} and {y.argument} in the signature"
+            findings.refuse(ROOT, x.argument, y.argument, "outputs", message)
+
+
+def _results(facts: Facts) -> tuple[str, ...]:
+    output = facts.graph.output
+    held = output.args[0] if output is not None and output.args else None
+    items = held.items if isinstance(held, Seq) else (held,)
+    return tuple(item.node if isinstance(item, Ref) else "" for item in items)
 
 
 def check_ranges(a: Program, b: Program, renaming: Renaming, findings: Findings) -> None:

@@ -8,11 +8,15 @@ from typing import Literal as OneOf
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
 from graphlens.diff.weights import Equal
+from graphlens.program.graph import Node
 from graphlens.program.parts import StoredTensor
 from graphlens.program.program import ROOT, Program
+from graphlens.program.state import StateNames
 
 Weights = OneOf["digest", "exact", "ignore"]
 _STORED = {"parameter", "buffer", "constant_tensor", "custom_obj"}
+_COMPLETE = {"exported_program", "archive"}
+"""Origins that list all that a program holds."""
 
 
 class Constants:
@@ -22,6 +26,8 @@ class Constants:
         self.a = {stored.fqn: stored for stored in a.stored}
         self.b = {stored.fqn: stored for stored in b.stored}
         self.weights, self.equal = weights, equal
+        self.names = StateNames(a), StateNames(b)
+        self.complete = a.origin.kind in _COMPLETE and b.origin.kind in _COMPLETE
         self.findings = findings
         self.used: dict[tuple[str, str], bool] = {}
         self.storages: tuple[dict[str, str], dict[str, str]] = ({}, {})
@@ -35,21 +41,35 @@ class Constants:
                 self.compare(ROOT, (spec.argument, other.argument), (spec.target, other.target))
 
     def attributes(self, path: tuple[str, str], a: Facts, b: Facts, mate: Mapping[str, str]) -> None:
-        """Compare the tensors behind the paired get_attr nodes of a graph."""
+        """Compare the tensors behind the paired get_attr nodes of a graph, and those of the modules that it calls."""
         for x, y in mate.items():
             node_a, node_b = a.nodes[x], b.nodes[y]
+            if node_a.op == node_b.op == "call_module" and not node_a.subgraphs:
+                self._module(path, node_a, node_b)
             if node_a.op != "get_attr" or node_b.op != "get_attr" or x not in a.live:
                 continue
             if x in a.bodies or y in b.bodies:
                 if (x in a.bodies) != (y in b.bodies):
                     self.findings.refuse(path[0], x, y, "constants", "a nested graph on one side only")
                 continue
-            keys = (_key(self.a, path[0], node_a.target), _key(self.b, path[1], node_b.target))
+            keys = (self.names[0].name(path[0], node_a.target), self.names[1].name(path[1], node_b.target))
             if keys[0] not in self.a and keys[1] not in self.b and node_a.target != node_b.target:
                 message = f"attribute {node_a.target} and {node_b.target}, whose values are not known"
                 self.findings.refuse(path[0], x, y, "constants", message)
             else:
                 self.compare(path[0], (x, y), keys)
+
+    def _module(self, path: tuple[str, str], a: Node, b: Node) -> None:
+        ours, theirs = self.names[0].below(path[0], a.target), self.names[1].below(path[1], b.target)
+        if ours != theirs:
+            self.findings.refuse(path[0], a.name, b.name, "constants", f"state {list(ours)} and {list(theirs)}")
+            return
+        for inner in ours:
+            keys = (
+                self.names[0].name(path[0], f"{a.target}.{inner}"),
+                self.names[1].name(path[1], f"{b.target}.{inner}"),
+            )
+            self.compare(path[0], (a.name, b.name), keys)
 
     def compare(self, path: str, nodes: tuple[str, str], keys: tuple[str, str]) -> None:
         """Compare one pair of stored tensors, once."""
@@ -59,6 +79,10 @@ class Constants:
             return
         self.used[keys] = True
         left, right = self.a.get(keys[0]), self.b.get(keys[1])
+        if self.complete and (left is None) != (right is None):
+            self.used[keys] = False
+            self.findings.refuse(path, *nodes, "constants", f"only one side has {keys[0] if left else keys[1]}")
+            return
         if left is None or right is None:
             self.findings.assumptions[
                 f"{'both sides have' if left is right else 'one side has'} no values of some stored tensors"
@@ -88,12 +112,6 @@ class Constants:
             or backward.setdefault(b.storage, a.storage) != a.storage
         ):
             self.findings.refuse(path, *nodes, "storage", f"{a.fqn} shares storage with other tensors than {b.fqn}")
-
-
-def _key(stored: Mapping[str, StoredTensor], path: str, target: str) -> str:
-    """Name the stored tensor behind an attribute: by its place in the nested graph, else by its plain name."""
-    nested = f"{path}.{target}" if path else target
-    return nested if nested in stored else target
 
 
 def ties(program: Program) -> Iterator[tuple[str, ...]]:

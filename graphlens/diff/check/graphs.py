@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.arguments import compare_arguments
@@ -12,11 +13,14 @@ from graphlens.diff.check.live import Facts
 from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.check.values import value_mismatch
 from graphlens.diff.commute import COMMUTATIVE, commutes
-from graphlens.diff.opinfo import OpInfo, find, table_version
+from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
 from graphlens.program.argument import Argument, Ref
 from graphlens.program.graph import Node
 
 DEAD = "dead pure code"
+SAME_CODE = "Python functions and modules of the same code and settings are the same"
+SAME_NAME = "functions and modules of the same name are the same"
+_KNOWN_FUNCTIONS = ("higher_order.", "_operator.", "math.", "builtins.", "torch.", "prims.", "aten.")
 UNUSED_GETITEM = "unused getitem"
 DUPLICATE_GETITEM = "duplicate getitem"
 
@@ -121,6 +125,10 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         return "target", f"op {a.op} and {b.op}"
     if a.target != b.target and a.op not in ("placeholder", "get_attr"):
         return "target", f"target {a.target} and {b.target}"
+    if a.op in ("call_function", "call_module"):
+        why = _code(bench, a, b)
+        if why is not None:
+            return why
     if not _alike(bench, a, b):
         why = _arguments(bench, a, b)
         if why is not None:
@@ -131,6 +139,23 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         return None
     message = value_mismatch(a.value, b.value, bench.renaming)
     return ("value", message) if message else None
+
+
+def _code(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
+    """Compare what is called beyond its name; what only Python's own text could tell is assumed."""
+    if a.code != b.code and a.code and b.code:
+        return "target", f"{a.target}: {a.code} and {b.code}"
+    if a.code or b.code:
+        bench.findings.assumptions[SAME_CODE if a.code == b.code else SAME_NAME] += 1
+    elif not a.subgraphs and (a.op == "call_module" or (_foreign(a.target) and a.target not in bench.schemas)):
+        bench.findings.assumptions[SAME_NAME] += 1
+    return None
+
+
+@cache
+def _foreign(target: str) -> bool:
+    """Whether a target is none of torch's operators nor a function of torch or Python, which are known by name."""
+    return lookup(target) is None and not target.startswith(_KNOWN_FUNCTIONS)
 
 
 def _alike(bench: Bench, a: Node, b: Node) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from graphlens.program.graph import Node
 from graphlens.program.parts import StoredTensor
 from graphlens.program.program import ROOT, Program
+from graphlens.program.state import StateNames
 
 _GENERATED = re.compile(r"(^|\.)_?(lifted_(tensor|custom)|tensor_constant|torchbind_obj|constant|lifted)_?\d+$")
 
@@ -40,7 +41,9 @@ def token_for(a: Program, b: Program) -> Token:
     return by_crc if crc and a.stored and b.stored else by_digest
 
 
-def constant_labels(program: Program, path: str, nodes: tuple[Node, ...], token: Token) -> dict[str, Hashable]:
+def constant_labels(
+    program: Program, path: str, nodes: tuple[Node, ...], token: Token, names: StateNames
+) -> dict[str, Hashable]:
     """Label constants with made-up names by their values, and other attributes by their names."""
     stored = {each.fqn: each for each in program.stored}
     found: dict[str, Hashable] = {}
@@ -50,9 +53,8 @@ def constant_labels(program: Program, path: str, nodes: tuple[Node, ...], token:
                 found[spec.argument] = _label(stored, spec.target, token)
     for node in nodes:
         if node.op == "get_attr":
-            nested = f"{path}.{node.target}" if path else node.target
-            name = nested if nested in stored else node.target
-            found[node.name] = _label(stored, name, token) if generated(node.target) else ("attribute", node.target)
+            known = _label(stored, names.name(path, node.target), token) if generated(node.target) else None
+            found[node.name] = known or ("attribute", node.target)
     return found
 
 

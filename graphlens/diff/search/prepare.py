@@ -12,6 +12,7 @@ from graphlens.diff.search.merkle import up_numbers
 from graphlens.diff.search.table import Table, build
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
+from graphlens.program.state import StateNames
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ def prepare(program: Program, intern: Interner, symbol: Callable[[str], str], to
     structure: dict[str, int] = {}
     summaries: dict[str, Behaviour] = {}
     known: dict[int, str] = {}
+    names = StateNames(program)
     for path in reversed(reachable(program)):
         graph = program.graphs[path]
         same = known.setdefault(id(graph), path)
@@ -37,7 +39,7 @@ def prepare(program: Program, intern: Interner, symbol: Callable[[str], str], to
             continue
         does = {node.name: _inner(path, node, summaries) for node in graph.nodes if node.subgraphs}
         bodies = _bodies(path, graph, structure)
-        full = constant_labels(program, path, graph.nodes, token) | bodies
+        full = constant_labels(program, path, graph.nodes, token, names) | bodies
         weak = weak_labels(program, path, graph.nodes) | dict.fromkeys(bodies, "graph")
         tables[path] = build(graph, intern, symbol, program.schemas, (full, weak), does)
         if path != ROOT:

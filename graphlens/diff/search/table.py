@@ -85,7 +85,7 @@ def build(
                 effect[i] = not behaviour(node, schemas, does.get(node.name)).pure
             elif target == GETITEM and len(operands) == 1:
                 _pick(graph, i, operands[0], picked, twin)
-            head = target
+            head = (target, node.code) if node.code else target
         else:
             head = node.op
             found.insert(0, _label(node, labels[0]))
@@ -99,7 +99,9 @@ def build(
 def _label(node: Node, labels: Mapping[str, Hashable]) -> Hashable:
     if node.op in ("get_attr", "placeholder"):
         return labels.get(node.name, node.op)
-    return node.target if node.op in ("call_method", "call_module") else node.op
+    if node.op == "call_module":
+        return node.target, node.code
+    return node.target if node.op == "call_method" else node.op
 
 
 def _pick(graph: Graph, i: int, source: int, picked: dict[tuple[int, int], int], twin: dict[int, int]) -> None:
@@ -141,5 +143,7 @@ def weaker_key(table: Table, i: int, rung: int, intern: Interner) -> int:
     found = literals(node.args, node.kwargs, shape, [], table.symbol)
     if node.op == "call_function":
         return intern((rung, node.target, *mask(found, shape, rung)))
-    label = _label(node, table.weak_labels if rung == BARE else table.labels)
+    label = (
+        _label(node, table.weak_labels if rung == BARE else table.labels) if node.op != "call_module" else node.target
+    )
     return intern((rung, node.op, label, *mask(found, shape, rung)))
