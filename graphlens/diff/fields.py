@@ -74,7 +74,7 @@ class NodeComparer:
             yield Finding(field="name", kind="renamed", a=a.name, b=b.name, value_a=a.name, value_b=b.name)
         if a.op != b.op:
             yield _texts("op", "changed", a.op, b.op)
-        if a.target != b.target and not (a.op == b.op and a.op in ("placeholder", "output")):
+        if a.target != b.target and (a.op != b.op or a.op not in ("placeholder", "output") or _starred(a, b)):
             found = _texts("target", "renamed" if a.op == b.op == "get_attr" else "changed", a.target, b.target)
             yield structs.replace(found, aspect="same elements") if _same_elements(a.target, b.target) else found
         elif a.code != b.code and a.code and b.code:
@@ -127,6 +127,12 @@ def _derived(match: Pair | Group) -> bool:
     return "provenance" in match.match or any("from_node" in witness for witness in match.witnesses)
 
 
+def _starred(a: Node, b: Node) -> bool:
+    """Whether one of two placeholders takes all that is left (``*args``) and the other does not, or not in the same way."""
+    stars = [node.target[: len(node.target) - len(node.target.lstrip("*"))] for node in (a, b)]
+    return stars[0] != stars[1]
+
+
 def _called(node: Node) -> str:
     return f"{node.target}: {node.code}"
 
@@ -169,7 +175,7 @@ def _outputs(matching: Matching, calls: CallComparer, a: Node, b: Node) -> Itera
     fits = ours is not None and theirs is not None
     if not fits or (len(ours.items), len(theirs.items)) != (len(matching.a.outputs), len(matching.b.outputs)):  # type: ignore[union-attr]
         for finding in calls.compare(a, b):
-            yield _result_container(finding)
+            yield finding if _bare(matching) else _result_container(finding)
         return
     assert ours is not None
     assert theirs is not None
@@ -180,6 +186,13 @@ def _outputs(matching: Matching, calls: CallComparer, a: Node, b: Node) -> Itera
     for i, j in pairs:
         if i is not None and j is not None:
             yield from calls.arguments.differences(("args", f"args[0][{i}]"), ours.items[i], theirs.items[j])
+
+
+def _bare(matching: Matching) -> bool:
+    """Whether callers get the container itself, which no pytree describes."""
+    return all(
+        program.origin.kind == "graph_module" and program.out_spec is None for program in (matching.a, matching.b)
+    )
 
 
 def _results(node: Node) -> Seq | None:

@@ -88,6 +88,8 @@ class ArgumentComparer:
             if ours.keys() != theirs.keys():
                 yield argument_finding(here, "changed", a, b, "length", self._gap(a, b))
             else:
+                if [*ours] != [*theirs]:
+                    yield argument_finding(here, "changed", a, b, "item order")
                 stack.extend(reversed([(f"{here[1]}[{key}]", ours[key], theirs[key]) for key in ours]))
         elif isinstance(a, Slice) and isinstance(b, Slice):
             parts = zip(("start", "stop", "step"), children(a), children(b), strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import structs
 
 from graphlens.diff.commute import commutes
+from graphlens.diff.containers import takes_either
 from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
 from graphlens.diff.opinfo import MISSING, OpInfo, find
 from graphlens.diff.rows import Finding, shorten
@@ -22,6 +23,17 @@ class CallComparer:
         self.arguments = arguments
 
     def compare(self, a: Node, b: Node) -> Iterator[Finding]:
+        """Yield what differs between the arguments of two matched nodes, with what a change of container means to them."""
+        either = None
+        for finding in self._arguments(a, b):
+            if finding.aspect == "container":
+                if either is None:
+                    either = takes_either(a, self.arguments.matching.a.schemas)
+                yield finding if either else structs.replace(finding, aspect="other container")
+            else:
+                yield finding
+
+    def _arguments(self, a: Node, b: Node) -> Iterator[Finding]:
         """Yield what differs between the arguments of two matched nodes; schema defaults and keywords are seen through."""
         if self._plainly_same(a, b):
             return

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from graphlens.diff.fields_meta import MetaComparer
-from graphlens.diff.fields_signature import compare_signatures, input_pairs
+from graphlens.diff.fields_signature import compare_signatures
 from graphlens.diff.fields_weights import compare_stored, pair_stored
+from graphlens.diff.held import state_pairs
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding, shorten
@@ -35,7 +36,7 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         yield from _ranges(a, b, matching.renaming)
         yield from _texts(a, b)
     yield from compare_stored(
-        pair_stored(a.stored, b.stored, _renamed(a, b, matching.root)),
+        pair_stored(a.stored, b.stored, state_pairs(matching)),
         matching.renaming,
         mode,
         equal,
@@ -47,17 +48,6 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         yield from _versions(a, b)
         for finding in MetaComparer(matching.renaming, EXACT).compare(a.meta, b.meta):
             yield structs.replace(finding, field=f"meta[{finding.field}]")
-
-
-def _renamed(a: Program, b: Program, root: GraphMatch) -> dict[str, str]:
-    """Names of state on both sides, from the placeholders that were matched to each other."""
-    found = {}
-    for i, j in input_pairs(a.inputs, b.inputs, root):
-        if i is not None and j is not None:
-            ours, theirs = a.inputs[i].target, b.inputs[j].target
-            if ours is not None and theirs is not None:
-                found[ours] = theirs
-    return found
 
 
 def _ranges(a: Program, b: Program, renaming: Renaming) -> Iterator[Finding]:

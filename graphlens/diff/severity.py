@@ -59,6 +59,8 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("args", ANY, "container"): _breaks(
         "a list is neither hashable nor a tuple: passes and higher-order ops that check or hash operands fail", "pytorch#145785"
     ),
+    ("args", ANY, "other container"): _wrong("indexing and functions that are no operators tell a tuple from a list"),
+    ("args", ANY, "item order"): _breaks("the same dict in another order: whatever goes through it meets its items in another order"),
     ("args", ANY, "result container"): _cosmetic("the container of a graph's results; its leaves are unchanged"),
     ("args", ANY, "default"): _cosmetic("the schema's default, written out on one side"),
     ("args", ANY, "keyword"): _cosmetic("the same argument, by position and by keyword", "pytorch#144686"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 from graphlens.program.program import ROOT, Program, child_path
@@ -16,6 +17,7 @@ class StateNames:
 
     def __init__(self, program: Program) -> None:
         self._stored = frozenset(tensor.fqn for tensor in program.stored)
+        self._sorted = sorted(self._stored)
         self._places = _places(program)
 
     def name(self, path: str, target: str) -> str:
@@ -30,7 +32,11 @@ class StateNames:
         """Return the names under module `target` of everything that is stored for it, sorted."""
         for place in self._places.get(path, ()):
             start = f"{place}.{target}." if place else f"{target}."
-            found = sorted(name.removeprefix(start) for name in self._stored if name.startswith(start))
+            found = []
+            for i in range(bisect_left(self._sorted, start), len(self._sorted)):
+                if not self._sorted[i].startswith(start):
+                    break
+                found.append(self._sorted[i].removeprefix(start))
             if found:
                 return tuple(found)
         return ()

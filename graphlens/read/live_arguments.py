@@ -13,6 +13,7 @@ from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, argument_text
 from graphlens.program.value import value_text
+from graphlens.read.live_code import function_code
 from graphlens.read.live_names import object_text, shorten, target_text, text_attribute, type_name
 from graphlens.read.live_torch import script_class
 from graphlens.read.live_values import dtype_text, expression_text, symbolic_text, tensor_type, tensor_value
@@ -155,7 +156,7 @@ def _leaf(obj: Any, graph: fx.Graph | None) -> Argument:
     if fqn is not None:
         return Opaque(fqn, "")
     if callable(obj) and text_attribute(obj, "__name__") is not None:
-        return Const("function", target_text(obj))
+        return Const("function", f"{target_text(obj)} {function_code(obj)}".rstrip())
     return Opaque(type_name(kind), object_text(obj))
 
 

@@ -9,11 +9,14 @@ import torch
 
 from graphlens.program.parts import StoredTensor
 from graphlens.program.value import TensorValue
+from graphlens.read.live_code import fingerprint
 from graphlens.read.live_content import BytesContent, compiled_bytes, content_of
-from graphlens.read.live_graph import Body, attribute
+from graphlens.read.live_graph import Body, attribute, body_of
 from graphlens.read.live_names import type_name
 from graphlens.read.live_torch import script_class, storage_address
 from graphlens.read.live_values import Storages, facet, tensor_value
+
+_PLAIN = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset, slice, range, torch.dtype)
 
 
 def stored_in_program(program: torch.export.ExportedProgram, bodies: Mapping[str, Body]) -> tuple[StoredTensor, ...]:
@@ -62,9 +65,19 @@ def _named_constants(root: torch.nn.Module, bodies: Mapping[str, Body]) -> Itera
         seen.add(id(body.owner))
         prefix = prefixes.get(id(body.owner), path)
         for node in body.graph.nodes:
-            held = attribute(body.owner, node.target) if node.op == "get_attr" else None
+            held = attribute(body.owner, node.target) if node.op in ("get_attr", "call_module") else None
+            if node.op == "call_module":
+                yield from _loose_tensors(f"{prefix}.{node.target}" if prefix else str(node.target), held)
+                continue
             if held is not None and (not isinstance(held, torch.nn.Module) or compiled_bytes(held) is not None):
                 yield f"{prefix}.{node.target}" if prefix else str(node.target), held
+
+
+def _loose_tensors(prefix: str, module: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors that a leaf module holds as plain attributes, neither parameters nor buffers."""
+    if isinstance(module, torch.nn.Module) and body_of(module) is None:
+        for name, inner in module.named_modules(prefix=prefix):
+            yield from ((f"{name}.{key}", held) for key, held in vars(inner).items() if isinstance(held, torch.Tensor))
 
 
 def _is_parameter(held: Any) -> bool:
@@ -75,11 +88,13 @@ def describe(fqn: str, held: Any, kind: str, storages: Storages) -> StoredTensor
     """Describe one stored tensor or script object."""
     if not isinstance(held, torch.Tensor):
         compiled = compiled_bytes(held)
+        if compiled is None and type(held) in _PLAIN:
+            compiled = fingerprint(held).encode()
         return StoredTensor(
             fqn=fqn,
             kind="custom_obj",
             type=script_class(held) or type_name(type(held)),
-            nbytes=None if compiled is None else len(compiled),
+            nbytes=None if compiled is None or type(held) in _PLAIN else len(compiled),
             content=None if compiled is None else BytesContent(compiled),
         )
     value: TensorValue = tensor_value(held, storages)

@@ -54,7 +54,9 @@ def test_a_reload_computes_the_same_on_other_metadata(name):
         "torch_fn",
         "name",
         "val",
+        "meta",
     }
+    assert {row.field for row in diff.rows if row.family == "meta"} <= {"meta[partition_names]"}
     assert {row.family for row in diff.rows} <= lost | {"args", "kwargs", "stack_trace"}
     # a getitem gets the metadata of the node it picks from
     assert {row.target for row in diff.rows if row.field == "stack_trace"} <= {"_operator.getitem"}

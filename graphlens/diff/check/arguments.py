@@ -170,11 +170,14 @@ def compare_argument(
             break
         elif isinstance(left, Opaque):
             result.opaque += left.type not in _EXACT_TEXTS
+        elif isinstance(left, Const):
+            result.opaque += left.kind == "function" and not left.text.startswith(KNOWN_FUNCTIONS)
     else:
         return
     result.check, result.message = "arguments", f"{place}: {argument_text(a)[:120]} and {argument_text(b)[:120]}"
 
 
+KNOWN_FUNCTIONS = ("higher_order.", "_operator.", "math.", "builtins.", "torch.", "prims.", "aten.")
 _EXACT_TEXTS = {"ellipsis", "range", "set", "frozenset"}
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group
-from graphlens.diff.check.arguments import compare_arguments
+from graphlens.diff.check.arguments import KNOWN_FUNCTIONS, TUPLE_LIST, compare_arguments
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
 from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.check.values import value_mismatch
 from graphlens.diff.commute import COMMUTATIVE, commutes
+from graphlens.diff.containers import takes_either
 from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
 from graphlens.program.argument import Argument, Ref
 from graphlens.program.graph import Node
@@ -20,7 +21,6 @@ from graphlens.program.graph import Node
 DEAD = "dead pure code"
 SAME_CODE = "Python functions and modules of the same code and settings are the same"
 SAME_NAME = "functions and modules of the same name are the same"
-_KNOWN_FUNCTIONS = ("higher_order.", "_operator.", "math.", "builtins.", "torch.", "prims.", "aten.")
 UNUSED_GETITEM = "unused getitem"
 DUPLICATE_GETITEM = "duplicate getitem"
 
@@ -123,7 +123,7 @@ def check_pairs(bench: Bench) -> None:
 def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
     if a.op != b.op:
         return "target", f"op {a.op} and {b.op}"
-    if a.target != b.target and a.op not in ("placeholder", "get_attr"):
+    if a.target != b.target and (a.op not in ("placeholder", "get_attr") or _stars(a) != _stars(b)):
         return "target", f"target {a.target} and {b.target}"
     if a.op in ("call_function", "call_module"):
         why = _code(bench, a, b)
@@ -141,6 +141,11 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
     return ("value", message) if message else None
 
 
+def _stars(node: Node) -> int:
+    """Count the stars of ``*args`` and ``**kwargs``."""
+    return len(node.target) - len(node.target.lstrip("*")) if node.op == "placeholder" else 0
+
+
 def _code(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
     """Compare what is called beyond its name; what only Python's own text could tell is assumed."""
     if a.code != b.code and a.code and b.code:
@@ -155,7 +160,7 @@ def _code(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
 @cache
 def _foreign(target: str) -> bool:
     """Whether a target is none of torch's operators nor a function of torch or Python, which are known by name."""
-    return lookup(target) is None and not target.startswith(_KNOWN_FUNCTIONS)
+    return lookup(target) is None and not target.startswith(KNOWN_FUNCTIONS)
 
 
 def _alike(bench: Bench, a: Node, b: Node) -> bool:
@@ -188,6 +193,8 @@ def _arguments(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
     findings.edges += result.edges
     if result.check:
         return result.check, result.message
+    if TUPLE_LIST in result.rules and not takes_either(a, bench.schemas):
+        return "arguments", "a tuple for a list, which this call tells apart"
     findings.rules.update(result.rules)
     if "defaults filled" in result.rules and info is not None and info.builtin:
         findings.assumptions[f"schema defaults are those of torch {table_version()}"] = 1

@@ -1,0 +1,21 @@
+"""Which calls take a tuple for a list: operators convert both, indexing and a user's function tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphlens.diff.opinfo import find, lookup
+from graphlens.program.graph import Node
+
+
+def takes_either(node: Node, schemas: Mapping[str, str]) -> bool:
+    """Whether a node computes the same when a tuple among its arguments is a list; `False` where that is not known."""
+    if node.op == "output":
+        return True
+    if node.op == "call_method":
+        return lookup(f"aten.{node.target}.default") is not None
+    if node.op != "call_function":
+        return False
+    if node.target.endswith("item__"):
+        return False
+    return node.target.startswith(("higher_order.", "torch.")) or find(node.target, schemas) is not None
