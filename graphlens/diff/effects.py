@@ -12,6 +12,21 @@ from typing import Final
 
 from msgspec import Struct
 
+from graphlens.diff.effect_names import (
+    ASSERTS,
+    CALLING_FUNCTIONS,
+    CALLING_HOPS,
+    COLLECTIVE_NAMESPACES,
+    NO_DRAW,
+    PURE_BUILTINS,
+    PURE_FUNCTIONS,
+    PURE_HOPS,
+    PURE_NAMESPACES,
+    RNG_HOPS,
+    SHARING,
+    STATE_WORDS,
+    WRITING_FUNCTIONS,
+)
 from graphlens.diff.opinfo import MISSING, OpInfo, find, lookup
 from graphlens.program.argument import Argument, Ref, refs
 from graphlens.program.graph import Node
@@ -40,63 +55,6 @@ class Behaviour(Struct, frozen=True):
 
 PURE: Final = Behaviour()
 
-# Their result draws nothing when this argument has this value; checked in aten/src/ATen/native/Dropout.cpp,
-# transformers/attention.cpp and RNN.cpp (a native_dropout with p=0 still draws).
-_NO_DRAW: Final[Mapping[str, tuple[tuple[str, Argument], ...]]] = {
-    "aten.dropout": (("p", 0.0), ("train", False)),
-    "aten.dropout_": (("p", 0.0), ("train", False)),
-    "aten.feature_dropout": (("p", 0.0), ("train", False)),
-    "aten.alpha_dropout": (("p", 0.0), ("train", False)),
-    "aten.feature_alpha_dropout": (("p", 0.0), ("train", False)),
-    "aten.native_dropout": (("train", False),),
-    "aten.rrelu": (("training", False),),
-    "aten.rrelu_": (("training", False),),
-    "aten.rrelu_with_noise": (("training", False),),
-    "aten.scaled_dot_product_attention": (("dropout_p", 0.0),),
-    "aten._scaled_dot_product_attention_math": (("dropout_p", 0.0),),
-    "aten._scaled_dot_product_flash_attention": (("dropout_p", 0.0),),
-    "aten._scaled_dot_product_flash_attention_for_cpu": (("dropout_p", 0.0),),
-    "aten._scaled_dot_product_efficient_attention": (("dropout_p", 0.0),),
-    "aten._scaled_dot_product_cudnn_attention": (("dropout_p", 0.0),),
-    "aten._scaled_dot_product_fused_attention_overrideable": (("dropout_p", 0.0),),
-    "aten._flash_attention_forward": (("dropout_p", 0.0),),
-    "aten._efficient_attention_forward": (("dropout_p", 0.0),),
-    "aten._cudnn_attention_forward": (("dropout_p", 0.0),),
-    "aten.lstm": (("dropout", 0.0), ("train", False)),
-    "aten.gru": (("dropout", 0.0), ("train", False)),
-    "aten.rnn_tanh": (("dropout", 0.0), ("train", False)),
-    "aten.rnn_relu": (("dropout", 0.0), ("train", False)),
-    "aten._cudnn_rnn": (("dropout", 0.0), ("train", False)),
-    "aten.miopen_rnn": (("dropout", 0.0), ("train", False)),
-}
-_COLLECTIVE_NAMESPACES: Final = {
-    "_c10d_functional",
-    "_c10d_functional_autograd",
-    "c10d",
-    "_dtensor",
-    "symm_mem",
-    "c10d_functional",
-}
-_PURE_NAMESPACES: Final = {
-    "aten", "prims", "quantized", "_quantized", "quantized_decomposed", "sparse", "onednn", "mkldnn", "mkldnn_prepacked",
-    "mkl", "inductor_prims", "prim",
-}  # fmt: skip
-_ASSERTS: Final = ("_assert", "sym_constrain_range", "_check", "_linalg_check_errors")
-_PURE_FUNCTIONS: Final = ("_operator.", "math.", "torch.sym_", "torch._sym_", "builtins.", "torch.utils._sympy.")
-_WRITING_FUNCTIONS: Final = {"_operator.setitem", "_operator.delitem"}
-_IMPURE_BUILTINS: Final = {
-    "builtins.setattr", "builtins.delattr", "builtins.print", "builtins.exec", "builtins.eval", "builtins.next",
-    "builtins.input", "builtins.open",
-}  # fmt: skip
-# Higher-order ops without a nested graph whose behaviour is in their contract (torch/_higher_order_ops, 2.13).
-_PURE_HOPS: Final = {
-    "auto_functionalized", "auto_functionalized_v2", "triton_kernel_wrapper_functional", "out_dtype", "inline_asm_elementwise",
-    "flex_attention", "flex_attention_backward",
-}  # fmt: skip
-_RNG_HOPS: Final = {
-    "run_and_save_rng_state", "run_with_rng_state", "graphsafe_run_with_rng_state", "run_dtensor_rng_op", "rngprims",
-}  # fmt: skip
-
 
 @cache
 def trivial(target: str) -> bool:
@@ -105,7 +63,8 @@ def trivial(target: str) -> bool:
     if info is None:
         return False
     plain = not info.flags.strip("d") and not info.aliased and not info.written and "running_mean" not in info.index
-    return plain and target.partition(".")[0] in _PURE_NAMESPACES
+    shares = target.rpartition(".")[0] in SHARING
+    return plain and not shares and not _may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
 
 
 @cache
@@ -115,7 +74,7 @@ def always_pure(target: str) -> bool:
     if info is None:
         return target.startswith("_operator.getitem")
     plain = not info.flags.strip("d") and not info.written and "running_mean" not in info.index
-    return plain and target.partition(".")[0] in _PURE_NAMESPACES
+    return plain and not _may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
 
 
 def behaviour(node: Node, schemas: Mapping[str, str], bodies: Behaviour | None = None) -> Behaviour:
@@ -134,9 +93,7 @@ def behaviour(node: Node, schemas: Mapping[str, str], bodies: Behaviour | None =
     if node.op in ("placeholder", "get_attr", "output"):
         return PURE
     if bodies is not None:
-        names = tuple(dict.fromkeys(node.inputs))
-        kinds = bodies.effects + ((TOKEN,) if node.target == "higher_order.with_effects" else ())
-        return Behaviour(kinds, names if bodies.writes else (), names)
+        return _holder(node, bodies)
     if node.op == "call_function":
         return _function(node, schemas)
     return _worst(node)
@@ -147,6 +104,16 @@ def _worst(node: Node) -> Behaviour:
     return Behaviour((UNKNOWN,), names, names)
 
 
+def _holder(node: Node, bodies: Behaviour) -> Behaviour:
+    names = tuple(dict.fromkeys(node.inputs))
+    name = node.target.removeprefix("higher_order.")
+    own: tuple[str, ...] = () if name in CALLING_HOPS else (UNKNOWN,)
+    own += (TOKEN,) if name == "with_effects" else ()
+    return Behaviour(
+        tuple(dict.fromkeys((*bodies.effects, *own))), names if bodies.writes or UNKNOWN in own else (), names
+    )
+
+
 def _function(node: Node, schemas: Mapping[str, str]) -> Behaviour:
     target = node.target
     info = find(target, schemas)
@@ -154,23 +121,26 @@ def _function(node: Node, schemas: Mapping[str, str]) -> Behaviour:
         return _operator(node, info)
     if target.startswith("higher_order."):
         return _higher_order(node, target.removeprefix("higher_order."))
-    if target in _WRITING_FUNCTIONS or (
+    if target in WRITING_FUNCTIONS or (
         target.startswith("_operator.i") and target != "_operator.index" and "inv" not in target
     ):
         written = tuple(refs(node.args[0])) if node.args else ()
         return Behaviour((), written, written)
-    if target.startswith(_PURE_FUNCTIONS) and target not in _IMPURE_BUILTINS:
+    if target in PURE_BUILTINS or (target.startswith(PURE_FUNCTIONS) and target not in CALLING_FUNCTIONS):
         return Behaviour((), (), tuple(dict.fromkeys(node.inputs)))
-    if target.rpartition(".")[2].startswith(_ASSERTS):
+    name = target.rpartition(".")[2]
+    if target.startswith("torch.") and name.startswith(ASSERTS):
         return Behaviour((ASSERT,))
+    if STATE_WORDS.search(name) if target.startswith("torch.") else not node.inputs:
+        return Behaviour((STATE, UNKNOWN), node.inputs, node.inputs)
     return _worst(node)
 
 
 def _higher_order(node: Node, name: str) -> Behaviour:
     names = tuple(dict.fromkeys(node.inputs))
-    if name in _PURE_HOPS:
+    if name in PURE_HOPS:
         return Behaviour((), (), names)
-    if name in _RNG_HOPS:
+    if name in RNG_HOPS:
         return Behaviour((RNG,), (), names)
     if name == "with_effects":
         return Behaviour((TOKEN,), names, names)
@@ -185,17 +155,18 @@ def _operator(node: Node, info: OpInfo) -> Behaviour:
     namespace, _, rest = node.target.partition(".")
     packet = f"{namespace}.{rest.partition('.')[0]}"
     kinds: list[str] = []
-    if not info.builtin or namespace not in _PURE_NAMESPACES:
-        kinds.append(COLLECTIVE if namespace in _COLLECTIVE_NAMESPACES else UNKNOWN)
-    if "s" in info.flags and not _draws_nothing(node, info, packet):
+    if not info.builtin or namespace not in PURE_NAMESPACES:
+        kinds.append(COLLECTIVE if namespace in COLLECTIVE_NAMESPACES else UNKNOWN)
+    if _may_draw(info) and not _draws_nothing(node, info, packet):
         kinds.append(RNG)
-    if rest.startswith(_ASSERTS):
+    if rest.startswith(ASSERTS):
         kinds.append(ASSERT)
     elif "e" in info.flags and not kinds:
         kinds.append(UNKNOWN)
     writes = [name for i in info.written for name in refs(argument(node, info, i))]
     writes += _running_statistics(node, info, packet)
-    shared = range(len(info.parameters)) if "m" in info.flags or not info.builtin else (*info.aliased, *info.written)
+    unsaid = "m" in info.flags or not info.builtin or packet in SHARING
+    shared = range(len(info.parameters)) if unsaid else (*info.aliased, *info.written)
     shares = [name for i in shared for name in refs(argument(node, info, i))]
     if not kinds and not writes and not shares:
         return PURE
@@ -212,9 +183,13 @@ def argument(node: Node, info: OpInfo, index: int) -> Argument:
     return None if parameter.default is MISSING else parameter.default  # type: ignore[return-value]
 
 
+def _may_draw(info: OpInfo) -> bool:
+    return "s" in info.flags or any(parameter.type.startswith("Generator") for parameter in info.parameters)
+
+
 def _draws_nothing(node: Node, info: OpInfo, packet: str) -> bool:
     index = info.index
-    for name, quiet in _NO_DRAW.get(packet, ()):
+    for name, quiet in NO_DRAW.get(packet, ()):
         if name in index:
             given = argument(node, info, index[name])
             if not isinstance(given, Ref) and given == quiet and isinstance(given, int | float):

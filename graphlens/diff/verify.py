@@ -8,13 +8,16 @@ hash of a graph and no code of the search, and takes time linear in nodes and ed
 from __future__ import annotations
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
-from graphlens.diff.check.boundary import check_guards, check_inputs, check_ranges, check_signature
-from graphlens.diff.check.constants import Constants, Weights, ties
+from graphlens.diff.check.boundary import Border, check_inputs, check_signature
+from graphlens.diff.check.bounds import check_bounds
+from graphlens.diff.check.constants import Constants, Weights
 from graphlens.diff.check.findings import Findings, counted
 from graphlens.diff.check.graphs import Bench, check_pairs, check_totality, one_to_one, open_proposals
 from graphlens.diff.check.live import Facts, all_facts
-from graphlens.diff.check.order import Ties, check_order
+from graphlens.diff.check.order import Sides, check_order
+from graphlens.diff.check.storage import passed, ties
 from graphlens.diff.check.symbols import Renaming
+from graphlens.diff.check.values import Values
 from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
 from graphlens.diff.weights import Equal, stored_equal
 from graphlens.program.frozen import freeze
@@ -51,8 +54,10 @@ def verify(
     renaming = Renaming(alignment.symbols)
     for left, right in renaming.conflicts:
         findings.refuse("program", "", "", "symbols", f"{left} to {right} is no one-to-one renaming")
-    facts_a, facts_b = all_facts(a), all_facts(b)
+    schemas = {**a.schemas, **b.schemas}
+    facts_a, facts_b = all_facts(a, schemas), all_facts(b, schemas)
     constants = Constants(a, b, weights, equal, findings)
+    values = Values(renaming, findings.assumptions)
     proposed = _by_path(alignment, findings)
     done: set[tuple[int, int, int]] = set()
     stack = [(ROOT, ROOT)]
@@ -69,11 +74,11 @@ def verify(
         mate = one_to_one(paths[0], graph, fa, fb, findings)
         if key not in done or paths == (ROOT, ROOT):
             done.add(key)
-            _check_graph(a, b, graph, (fa, fb), mate, renaming, findings)
+            _check_graph(a, b, graph, (fa, fb), mate, values, findings)
         constants.attributes(paths, fa, fb, mate)
         stack.extend(reversed(_children(paths, fa, fb, mate, findings)))
         if paths == (ROOT, ROOT):
-            check_signature(a, b, (fa, fb), mate, findings)
+            check_signature(Border(a, b, (fa, fb), mate, findings))
             constants.root_inputs(a, b, mate)
     _check_rest(a, b, proposed, seen, renaming, findings)
     return _proof(findings)
@@ -96,19 +101,20 @@ def _check_graph(
     graph: GraphAlignment,
     facts: tuple[Facts, Facts],
     mate: dict[str, str],
-    renaming: Renaming,
+    values: Values,
     findings: Findings,
 ) -> None:
     fa, fb = facts
     schemas = {**a.schemas, **b.schemas}
-    bench = Bench(graph.path_a, fa, fb, mate, open_proposals(graph, findings), schemas, renaming, findings)
+    bench = Bench(
+        graph.path_a, fa, fb, mate, open_proposals(graph, findings), schemas, values.renaming, values, findings
+    )
     check_totality(bench)
     check_pairs(bench)
-    root = graph.path_a == ROOT
-    tied: tuple[Ties, Ties] = (tuple(ties(a)), tuple(ties(b))) if root else ((), ())
-    if not root:
+    if graph.path_a != ROOT:
         check_inputs(graph.path_a, fa, fb, mate, findings)
-    check_order(graph.path_a, fa, fb, mate, tied, findings)
+    tied = ties((a, b), (graph.path_a, graph.path_b), facts, mate)
+    check_order(Sides(graph.path_a, fa, fb, mate, tied, passed(a, graph.path_a, fa)), findings)
 
 
 def _children(
@@ -134,15 +140,18 @@ def _check_rest(
     for path in proposed:
         if path not in seen:
             findings.refuse(path, "", "", "alignment", f"graph {path!r} is held by no pair of nodes")
-    check_ranges(a, b, renaming, findings)
-    check_guards(a, b, renaming, findings)
-    custom = sorted(target for target in a.schemas if target in b.schemas)
-    if any(a.schemas[target] != b.schemas[target] for target in custom):
-        findings.refuse("program", "", "", "target", "a custom operator has another schema")
-    elif custom:
-        findings.assumptions[MATCHED_CUSTOM] = 1
+    check_bounds(a, b, renaming, findings)
+    _check_custom(a, b, findings)
     if renaming.renamed():
         findings.rules[RENUMBERED] += renaming.renamed()
+
+
+def _check_custom(a: Program, b: Program, findings: Findings) -> None:
+    """Refuse operators whose schemas differ; note that of operators outside torch only the schemas were compared."""
+    if any(a.schemas[target] != b.schemas[target] for target in a.schemas if target in b.schemas):
+        findings.refuse("program", "", "", "target", "a custom operator has another schema")
+    if a.schemas or b.schemas:
+        findings.assumptions[MATCHED_CUSTOM] = 1
 
 
 def _proof(findings: Findings) -> Proof:

@@ -13,7 +13,7 @@ from graphlens.diff.proof import Proof
 from graphlens.diff.verify import verify
 from graphlens.program.argument import Ref, Seq
 from graphlens.program.frozen import freeze
-from graphlens.program.graph import Graph, Node
+from graphlens.program.graph import Graph, Node, Subgraph
 from graphlens.program.parts import InputSpec, OutputSpec
 from graphlens.program.program import Program
 from graphlens.program.value import TensorValue, value_text
@@ -108,3 +108,17 @@ def _argument(argument: Any) -> Any:
     if isinstance(argument, tuple | list):
         return Seq("tuple" if isinstance(argument, tuple) else "list", tuple(map(_argument, argument)))
     return Ref(argument[1:]) if isinstance(argument, str) and argument.startswith("%") else argument
+
+
+def body(*nodes: Node, outputs: tuple[str, ...]) -> Graph:
+    """A nested graph."""
+    return Graph((*nodes, Node(name="output", op="output", target="output", args=(results(*outputs),))))
+
+
+def holds(outer: Program, name: str, inner: Graph, role: str = "f") -> Program:
+    """Let a node of the root, whose first operand is called ``body``, hold a nested graph."""
+    held = Subgraph(role=role, where="args[0]", attribute="body")
+    nodes = [replace(n, subgraphs=(held,)) if n.name == name else n for n in outer.graph.nodes if n.name != "body"]
+    at = next(i for i, n in enumerate(nodes) if n.name == name)
+    nodes.insert(at, Node(name="body", op="get_attr", target="body"))
+    return replace(outer, graphs=freeze({"": Graph(tuple(nodes)), f"{name}.{role}": inner}))

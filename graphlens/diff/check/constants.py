@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal as OneOf
 
+from graphlens.diff.check.boundary import GENERATED_NAMES
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
 from graphlens.diff.weights import Equal
@@ -14,6 +15,9 @@ from graphlens.program.program import ROOT, Program
 from graphlens.program.state import StateNames
 
 Weights = OneOf["digest", "exact", "ignore"]
+State = OneOf["equal", "different", "unknown"]
+OTHER_NAMES = "attribute with another name"
+NAMELESS = "stored tensors have other names, and their values are not known to be equal"
 _STORED = {"parameter", "buffer", "constant_tensor", "custom_obj"}
 _COMPLETE = {"exported_program", "archive"}
 """Origins that list all that a program holds."""
@@ -29,7 +33,8 @@ class Constants:
         self.names = StateNames(a), StateNames(b)
         self.complete = a.origin.kind in _COMPLETE and b.origin.kind in _COMPLETE
         self.findings = findings
-        self.used: dict[tuple[str, str], bool] = {}
+        self.used: dict[tuple[str, str], State] = {}
+        self.renamed: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self.storages: tuple[dict[str, str], dict[str, str]] = ({}, {})
 
     def root_inputs(self, a: Program, b: Program, mate: Mapping[str, str]) -> None:
@@ -38,28 +43,30 @@ class Constants:
         for spec in a.inputs:
             other = theirs.get(mate.get(spec.argument, ""))
             if other is not None and spec.kind in _STORED and spec.target is not None and other.target is not None:
-                self.compare(ROOT, (spec.argument, other.argument), (spec.target, other.target))
+                state = self.compare(ROOT, (spec.argument, other.argument), (spec.target, other.target))
+                if spec.target != other.target and state == "unknown":
+                    self.findings.unknown[NAMELESS] += 1
 
     def attributes(self, path: tuple[str, str], a: Facts, b: Facts, mate: Mapping[str, str]) -> None:
         """Compare the tensors behind the paired get_attr nodes of a graph, and those of the modules that it calls."""
-        for x, y in mate.items():
-            node_a, node_b = a.nodes[x], b.nodes[y]
-            if node_a.op == node_b.op == "call_module" and not node_a.subgraphs:
-                self._module(path, node_a, node_b)
-            if node_a.op != "get_attr" or node_b.op != "get_attr" or x not in a.live:
+        for node in a.graph.nodes:
+            if node.op == "call_module" and not node.subgraphs and node.name in mate:
+                self._module(path, node, b.nodes[mate[node.name]])
+            if node.op != "get_attr" or node.name not in a.live or node.name not in mate:
                 continue
-            if x in a.bodies or y in b.bodies:
-                if (x in a.bodies) != (y in b.bodies):
-                    self.findings.refuse(path[0], x, y, "constants", "a nested graph on one side only")
+            other = b.nodes[mate[node.name]]
+            if other.op != "get_attr":
+                continue  # refused as another op
+            if node.name in a.bodies and other.name in b.bodies:
                 continue
-            keys = (self.names[0].name(path[0], node_a.target), self.names[1].name(path[1], node_b.target))
-            if keys[0] not in self.a and keys[1] not in self.b and node_a.target != node_b.target:
-                message = f"attribute {node_a.target} and {node_b.target}, whose values are not known"
-                self.findings.refuse(path[0], x, y, "constants", message)
+            if node.name in a.bodies or other.name in b.bodies:
+                self.findings.refuse(path[0], node.name, other.name, "constants", "a nested graph on one side only")
             else:
-                self.compare(path[0], (x, y), keys)
+                self._attribute(path, node, other)
 
     def _module(self, path: tuple[str, str], a: Node, b: Node) -> None:
+        if a.op != b.op:
+            return  # refused as another op
         ours, theirs = self.names[0].below(path[0], a.target), self.names[1].below(path[1], b.target)
         if ours != theirs:
             self.findings.refuse(path[0], a.name, b.name, "constants", f"state {list(ours)} and {list(theirs)}")
@@ -71,35 +78,62 @@ class Constants:
             )
             self.compare(path[0], (a.name, b.name), keys)
 
-    def compare(self, path: str, nodes: tuple[str, str], keys: tuple[str, str]) -> None:
-        """Compare one pair of stored tensors, once."""
-        if keys in self.used:
-            if not self.used[keys]:
-                self.findings.refuse(path, *nodes, "constants", f"values of {keys[0]} differ")
+    def _attribute(self, path: tuple[str, str], a: Node, b: Node) -> None:
+        keys = (self.names[0].name(path[0], a.target), self.names[1].name(path[1], b.target))
+        state = self.compare(path[0], (a.name, b.name), keys)
+        if a.target == b.target:
             return
-        self.used[keys] = True
+        left, right = self.a.get(keys[0]), self.b.get(keys[1])
+        if left is None or right is None:
+            message = f"attribute {a.target} and {b.target}, whose values are not known"
+            self.findings.refuse(path[0], a.name, b.name, "constants", message)
+        elif left.kind == right.kind == "constant":
+            self.findings.rules[GENERATED_NAMES] += 1
+        elif self._taken(keys):
+            message = f"attribute {a.target} and {b.target}, and the other side has both or one for two"
+            self.findings.refuse(path[0], a.name, b.name, "constants", message)
+        else:
+            self.findings.rules[OTHER_NAMES] += 1
+        if state == "unknown":
+            self.findings.unknown[NAMELESS] += 1
+
+    def _taken(self, keys: tuple[str, str]) -> bool:
+        """Whether two attributes with other names are no renaming: one of the names means something else."""
+        forward, backward = self.renamed
+        fits = forward.setdefault(keys[0], keys[1]) == keys[1] and backward.setdefault(keys[1], keys[0]) == keys[0]
+        return not fits or keys[0] in self.b or keys[1] in self.a
+
+    def compare(self, path: str, nodes: tuple[str, str], keys: tuple[str, str]) -> State:
+        """Compare one pair of stored tensors, once."""
+        known = self.used.get(keys)
+        if known is not None:
+            if known == "different":
+                self.findings.refuse(path, *nodes, "constants", f"values of {keys[0]} differ")
+            return known
+        state = self.used[keys] = self._compare(path, nodes, keys)
+        return state
+
+    def _compare(self, path: str, nodes: tuple[str, str], keys: tuple[str, str]) -> State:
         left, right = self.a.get(keys[0]), self.b.get(keys[1])
         if self.complete and (left is None) != (right is None):
-            self.used[keys] = False
             self.findings.refuse(path, *nodes, "constants", f"only one side has {keys[0] if left else keys[1]}")
-            return
+            return "different"
         if left is None or right is None:
-            self.findings.assumptions[
-                f"{'both sides have' if left is right else 'one side has'} no values of some stored tensors"
-            ] += 1
-            return
+            side = "both sides have" if left is right else "one side has"
+            self.findings.assumptions[f"{side} no values of some stored tensors"] += 1
+            return "unknown"
         self._storage(path, nodes, left, right)
         if self.weights == "ignore":
             self.findings.assumptions["values of stored tensors were not compared"] = 1
-            return
+            return "equal" if keys[0] != keys[1] and self.equal(left, right, "digest").state == "equal" else "unknown"
         answer = self.equal(left, right, self.weights)
         if answer.state == "different":
-            self.used[keys] = False
             self.findings.refuse(path, *nodes, "constants", f"{keys[0]}: {answer.why}")
         elif answer.state == "unknown":
             self.findings.assumptions[f"equal where unknown: {answer.why}"] += 1
         elif answer.assumption:
             self.findings.assumptions[answer.assumption] = 1
+        return answer.state
 
     def _storage(self, path: str, nodes: tuple[str, str], a: StoredTensor, b: StoredTensor) -> None:
         if a.storage is None or b.storage is None:
@@ -112,16 +146,3 @@ class Constants:
             or backward.setdefault(b.storage, a.storage) != a.storage
         ):
             self.findings.refuse(path, *nodes, "storage", f"{a.fqn} shares storage with other tensors than {b.fqn}")
-
-
-def ties(program: Program) -> Iterator[tuple[str, ...]]:
-    """Yield the names of placeholders of the root that hold one storage together."""
-    by_fqn = {stored.fqn: stored.storage for stored in program.stored}
-    shared: dict[str, list[str]] = {}
-    for spec in program.inputs:
-        storage = by_fqn.get(spec.target or "")
-        if storage is not None:
-            shared.setdefault(storage, []).append(spec.argument)
-    for names in shared.values():
-        if len(names) > 1:
-            yield tuple(names)

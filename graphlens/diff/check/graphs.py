@@ -11,7 +11,7 @@ from graphlens.diff.check.arguments import KNOWN_FUNCTIONS, TUPLE_LIST, compare_
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
 from graphlens.diff.check.symbols import Renaming
-from graphlens.diff.check.values import value_mismatch
+from graphlens.diff.check.values import Values
 from graphlens.diff.commute import COMMUTATIVE, commutes
 from graphlens.diff.containers import takes_either
 from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
@@ -36,6 +36,7 @@ class Bench:
     open: Mapping[str, int]
     schemas: Mapping[str, str]
     renaming: Renaming
+    values: Values
     findings: Findings
 
     def same_edge(self, x: str, y: str) -> bool:
@@ -133,11 +134,7 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         why = _arguments(bench, a, b)
         if why is not None:
             return why
-    if a.value is None or b.value is None:
-        if a.value is not b.value:
-            bench.findings.assumptions["a value is recorded on one side only"] += 1
-        return None
-    message = value_mismatch(a.value, b.value, bench.renaming)
+    message = bench.values.mismatch(a.value, b.value)
     return ("value", message) if message else None
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from graphlens.diff.effects import PURE, Behaviour, behaviour, body_behaviour, trivial
+from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, body_behaviour, trivial
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
-from graphlens.program.value import ContainerValue, Value
+from graphlens.program.value import ContainerValue, TensorValue, Value
 
 GETITEM = "_operator.getitem"
+DETACH = "aten.detach_.default"
 _WORST_BODY = Behaviour(("unknown",), ("?",), ())
 
 
@@ -44,15 +45,19 @@ class Facts:
         return name, tuple(path)
 
 
-def all_facts(program: Program) -> dict[str, Facts]:
-    """Read every graph that can be reached from the root, inner graphs before the graphs that hold them."""
+def all_facts(program: Program, schemas: Mapping[str, str] | None = None) -> dict[str, Facts]:
+    """Read every graph that can be reached from the root, inner graphs before the graphs that hold them.
+
+    `schemas` are those of custom operators, the program's own unless others are given.
+    """
+    schemas = program.schemas if schemas is None else schemas
     facts: dict[str, Facts] = {}
     by_object: dict[int, Facts] = {}
     for path in reversed(_reachable(program)):
         graph = program.graphs[path]
         known = by_object.get(id(graph))
         if known is None:
-            known = by_object[id(graph)] = _facts(program, path, graph, facts)
+            known = by_object[id(graph)] = _facts(schemas, path, graph, facts)
         facts[path] = known
     return facts
 
@@ -71,7 +76,7 @@ def _reachable(program: Program) -> list[str]:
     return found
 
 
-def _facts(program: Program, path: str, graph: Graph, facts: Mapping[str, Facts]) -> Facts:
+def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[str, Facts]) -> Facts:
     nodes = {node.name: node for node in graph.nodes}
     does: dict[str, Behaviour] = {}
     picks: dict[str, tuple[str, int]] = {}
@@ -84,7 +89,9 @@ def _facts(program: Program, path: str, graph: Graph, facts: Mapping[str, Facts]
                 continue
         if node.op not in ("placeholder", "get_attr", "output"):
             inner = _bodies(node, path, facts) if node.subgraphs else None
-            found = behaviour(node, program.schemas, inner)
+            found = behaviour(node, schemas, inner)
+            if node.target == DETACH and _needs_no_gradient(node, nodes):
+                found = Behaviour((), (), found.shares)
             if found is not PURE:
                 does[node.name] = found
         if node.subgraphs:
@@ -105,6 +112,12 @@ def _picks(node: Node, nodes: Mapping[str, Node]) -> bool:
     return source is not None and isinstance(source.value, ContainerValue) and source.value.kind != "dict"
 
 
+def _needs_no_gradient(node: Node, nodes: Mapping[str, Node]) -> bool:
+    """Whether the operand is known to need no gradient, so that detaching it in place changes nothing."""
+    values = [nodes[name].value for name in node.inputs if name in nodes]
+    return bool(values) and all(isinstance(value, TensorValue) and value.requires_grad is False for value in values)
+
+
 def _bodies(node: Node, path: str, facts: Mapping[str, Facts]) -> Behaviour:
     kinds: dict[str, None] = {}
     writes: dict[str, None] = {}
@@ -113,6 +126,12 @@ def _bodies(node: Node, path: str, facts: Mapping[str, Facts]) -> Behaviour:
         found = body_behaviour(inner.graph.nodes, inner.does) if inner is not None else _WORST_BODY
         kinds |= dict.fromkeys(found.effects)
         writes |= dict.fromkeys(found.writes)
+        if (
+            found.writes
+            and inner is not None
+            and any(n.op == "get_attr" and n.name not in inner.bodies for n in inner.graph.nodes)
+        ):
+            kinds[STATE] = None  # it may write what other graphs read by its name
     return Behaviour(tuple(kinds), tuple(writes), ())
 
 

@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
-from graphlens.diff.effects import PURE, UNKNOWN
+from graphlens.diff.effects import PURE, STATE, UNKNOWN
+
+Ties = tuple[tuple[str, ...], ...]
+"""Sets of nodes of one graph that share storage, or may."""
+
+APART = "tensors that a caller passes share no storage"
+_NO_STATE: Mapping[str, int] = {}
 
 
-def check_order(
-    path: str, a: Facts, b: Facts, mate: Mapping[str, str], ties: tuple[Ties, Ties], findings: Findings
-) -> None:
+@dataclass(frozen=True)
+class Sides:
+    """A pair of graphs whose effects are compared. `ties` are names in `a`; so are `passed`: what callers pass."""
+
+    path: str
+    a: Facts
+    b: Facts
+    mate: Mapping[str, str]
+    ties: Ties = ()
+    passed: tuple[str, ...] = ()
+
+
+def check_order(sides: Sides, findings: Findings) -> None:
     """Refuse pairs that stand in another order among the effects of their kind, or see another state of a storage."""
+    _check_sequences(sides, findings)
+    _check_states(sides, findings)
+    if not any(found.writes for facts in (sides.a, sides.b) for found in facts.does.values()):
+        return
+    other = _differing(sides, sides.ties)
+    for x in other:
+        message = "reads or writes a storage before or after another write to it"
+        findings.refuse(sides.path, x, sides.mate[x], "order", message)
+    if sides.passed and not other and _differing(sides, (*sides.ties, sides.passed)):
+        findings.assumptions[APART] = 1
+
+
+def _check_sequences(sides: Sides, findings: Findings) -> None:
+    mate = sides.mate
     back = {right: left for left, right in mate.items()}
-    ours, theirs = _sequences(a), _sequences(b)
+    ours, theirs = _sequences(sides.a), _sequences(sides.b)
     for kind in dict.fromkeys((*ours, *theirs)):
         left = [name for name in ours.get(kind, ()) if name in mate]
         right = [name for name in theirs.get(kind, ()) if name in back]
         for x, y in zip(left, right, strict=False):
             if mate[x] != y:
-                findings.refuse(path, x, mate[x], "order", f"{kind}: {x} comes where {back[y]} came")
-    seen_a, seen_b = _states(a, ties[0]), _states(b, ties[1])
-    if seen_a or seen_b:
-        for x, y in mate.items():
-            if x in a.live and seen_a.get(x, ()) != seen_b.get(y, ()):
-                findings.refuse(path, x, y, "order", "reads or writes a storage before or after another write to it")
+                findings.refuse(sides.path, x, mate[x], "order", f"{kind}: {x} comes where {back[y]} came")
 
 
 def _sequences(facts: Facts) -> dict[str, list[str]]:
@@ -39,14 +65,56 @@ def _sequences(facts: Facts) -> dict[str, list[str]]:
     return sequences
 
 
-Ties = tuple[tuple[str, ...], ...]
-"""Sets of placeholders that are known to share storage."""
+def _check_states(sides: Sides, findings: Findings) -> None:
+    """Refuse pairs that run after another number of changes of how everything runs (autocast, gradients on or off)."""
+    ours, theirs = _epochs(sides.a), _epochs(sides.b)
+    for x, y in sides.mate.items() if ours or theirs else ():
+        if x in sides.a.live and ours.get(x, 0) != theirs.get(y, 0):
+            findings.refuse(sides.path, x, y, "order", "runs in another state of the program")
 
 
-def _states(facts: Facts, ties: Ties) -> dict[str, tuple[int, ...]]:
-    """For each node that touches written storage: how many writes each storage had seen, per operand, sorted."""
-    if not any(found.writes for found in facts.does.values()):
-        return {}
+def _epochs(facts: Facts) -> Mapping[str, int]:
+    if not any(STATE in found.effects for found in facts.does.values()):
+        return _NO_STATE
+    epochs: dict[str, int] = {}
+    passed = 0
+    for node in facts.graph.nodes:
+        if node.op not in ("placeholder", "get_attr", "output"):
+            epochs[node.name] = passed
+            passed += STATE in facts.does.get(node.name, PURE).effects
+    return epochs
+
+
+def _differing(sides: Sides, ties: Ties) -> list[str]:
+    """Name the live nodes that see one of their operands after another number of writes than their partner does."""
+    mate = sides.mate
+    theirs_tied = tuple(tuple(mate[name] for name in names if name in mate) for names in ties)
+    ours, theirs = _states(sides.a, ties), _states(sides.b, theirs_tied)
+    found = []
+    for x, y in mate.items():
+        left, right = ours.get(x), theirs.get(y)
+        if (left or right) and x in sides.a.live and _named(left, sides.a, mate) != _named(right, sides.b, None):
+            found.append(x)
+    return found
+
+
+_State = dict[str, int]
+
+
+def _named(state: _State | None, facts: Facts, mate: Mapping[str, str] | None) -> set[tuple[str, tuple[int, ...], int]]:
+    """Call operands by what made them, in the names of `b`."""
+    found = set()
+    for name, writes in (state or {}).items():
+        source, picked = facts.source(name)
+        found.add((source if mate is None else mate.get(source, ""), picked, writes))
+    return found
+
+
+def _states(facts: Facts, ties: Ties) -> dict[str, _State]:
+    """For each node that touches written storage: how many writes the storage of each such operand had seen.
+
+    A getitem that picks from a tuple hands on the item itself and reads nothing.
+    """
     parent = {name: name for name in facts.nodes}
     for names in ties:
         _unite(parent, names)
@@ -54,12 +122,13 @@ def _states(facts: Facts, ties: Ties) -> dict[str, tuple[int, ...]]:
         _unite(parent, (name, *found.shares))
     written = {_root(parent, name) for found in facts.does.values() for name in found.writes if name in parent}
     writes = dict.fromkeys(written, 0)
-    states: dict[str, tuple[int, ...]] = {}
+    states: dict[str, _State] = {}
     for node in facts.graph.nodes:
-        roots = [_root(parent, name) for name in dict.fromkeys(node.inputs) if name in parent]
-        touched = [root for root in roots if root in writes]
-        if touched:
-            states[node.name] = tuple(sorted(writes[root] for root in touched))
+        if node.name not in facts.picks:
+            touched = {name: _root(parent, name) for name in node.inputs if name in parent}
+            state = {name: writes[root] for name, root in touched.items() if root in writes}
+            if state:
+                states[node.name] = state
         for root in {_root(parent, name) for name in facts.does.get(node.name, PURE).writes if name in parent}:
             writes[root] += 1
     return states

@@ -2,64 +2,105 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
 from graphlens.diff.check.symbols import Renaming
 from graphlens.program.argument import same_literal
 from graphlens.program.value import (
     ConstValue,
     ContainerValue,
     OpaqueValue,
+    Size,
     SymValue,
     TensorValue,
     Value,
     value_text,
 )
 
+UNRECORDED = "values agree where one side does not record them"
+_USUAL: Final[Mapping[str, object]] = {
+    "conj": False,
+    "neg": False,
+    "layout": "strided",
+    "storage_offset": 0,
+    "device": "cpu",
+}
 
-def value_mismatch(a: Value | None, b: Value | None, renaming: Renaming) -> str | None:
-    """Say which facet of two values disagrees; `None` where all that both sides know agree."""
-    stack: list[tuple[Value | None, Value | None]] = [(a, b)]
-    while stack:
-        left, right = stack.pop()
-        if left is None or right is None:
-            continue
-        if isinstance(left, TensorValue) and isinstance(right, TensorValue):
-            why = _tensor(left, right, renaming)
-            if why is not None:
-                return why
-        elif isinstance(left, ContainerValue) and isinstance(right, ContainerValue):
-            if len(left.items) != len(right.items) or left.keys != right.keys:
+
+class Values:
+    """Compares recorded values under one renaming of symbols.
+
+    Pairs that agreed are remembered by identity (and kept alive for it): the renaming only grows, so they still agree.
+    """
+
+    def __init__(self, renaming: Renaming, notes: Counter[str]) -> None:
+        self.renaming = renaming
+        self.notes = notes
+        self._same: dict[tuple[int, int], tuple[Value, Value]] = {}
+
+    def mismatch(self, a: Value | None, b: Value | None) -> str | None:
+        """Say which facet of two values disagrees; `None` where all that both sides know agree."""
+        if a is None or b is None:
+            self._note(a is not b)
+            return None
+        key = (id(a), id(b))
+        if key in self._same:
+            return None
+        before = self.notes.get(UNRECORDED, 0)
+        why = self._mismatch(a, b)
+        if why is None and self.notes.get(UNRECORDED, 0) == before:
+            self._same[key] = (a, b)
+        return why
+
+    def _note(self, unrecorded: bool) -> None:
+        if unrecorded:
+            self.notes[UNRECORDED] += 1
+
+    def _mismatch(self, a: Value, b: Value) -> str | None:
+        stack: list[tuple[Value | None, Value | None]] = [(a, b)]
+        while stack:
+            left, right = stack.pop()
+            if left is None or right is None:
+                self._note(left is not right)
+            elif isinstance(left, TensorValue) and isinstance(right, TensorValue):
+                why = self._tensor(left, right)
+                if why is not None:
+                    return why
+            elif isinstance(left, ContainerValue) and isinstance(right, ContainerValue):
+                if len(left.items) != len(right.items) or left.keys != right.keys:
+                    return f"val: {value_text(left)} and {value_text(right)}"
+                stack.extend(zip(reversed(left.items), reversed(right.items), strict=True))
+            elif not self._leaf(left, right):
                 return f"val: {value_text(left)} and {value_text(right)}"
-            stack.extend(zip(reversed(left.items), reversed(right.items), strict=True))
-        elif not _leaf(left, right, renaming):
-            return f"val: {value_text(left)} and {value_text(right)}"
-    return None
+        return None
 
+    def _leaf(self, a: Value, b: Value) -> bool:
+        if isinstance(a, SymValue) and isinstance(b, SymValue):
+            return a.kind == b.kind and self.renaming.agree(a.expr, b.expr)
+        if isinstance(a, ConstValue) and isinstance(b, ConstValue):
+            return same_literal(a.value, b.value)
+        return isinstance(a, OpaqueValue) and isinstance(b, OpaqueValue) and a.type == b.type
 
-def _leaf(a: Value, b: Value, renaming: Renaming) -> bool:
-    if isinstance(a, SymValue) and isinstance(b, SymValue):
-        return a.kind == b.kind and renaming.agree(a.expr, b.expr)
-    if isinstance(a, ConstValue) and isinstance(b, ConstValue):
-        return same_literal(a.value, b.value)
-    return isinstance(a, OpaqueValue) and isinstance(b, OpaqueValue) and a.type == b.type
+    def _tensor(self, a: TensorValue, b: TensorValue) -> str | None:
+        if a.dtype != b.dtype:
+            return f"val.dtype: {a.dtype} and {b.dtype}"
+        if not self._sizes(a.shape, b.shape):
+            return f"val.shape: {list(a.shape)} and {list(b.shape)}"
+        for facet in ("stride", "storage_offset", "device", "layout", "conj", "neg"):
+            ours, theirs = getattr(a, facet), getattr(b, facet)
+            if ours is None or theirs is None:
+                known = theirs if ours is None else ours
+                self._note(known is not None and known != _USUAL.get(facet))
+            elif not self._facet(facet, ours, theirs):
+                return f"val.{facet}: {ours} and {theirs}"
+        return None
 
+    def _facet(self, facet: str, a: Any, b: Any) -> bool:
+        if facet == "stride":
+            return self._sizes(a, b)
+        return self.renaming.agree(a, b) if facet == "storage_offset" else bool(a == b)
 
-def _tensor(a: TensorValue, b: TensorValue, renaming: Renaming) -> str | None:
-    if a.dtype != b.dtype:
-        return f"val.dtype: {a.dtype} and {b.dtype}"
-    for facet in ("shape", "stride"):
-        ours, theirs = getattr(a, facet), getattr(b, facet)
-        if ours is None or theirs is None:
-            continue
-        if len(ours) != len(theirs) or not all(map(renaming.agree, ours, theirs)):
-            return f"val.{facet}: {list(ours)} and {list(theirs)}"
-    if (
-        a.storage_offset is not None
-        and b.storage_offset is not None
-        and not renaming.agree(a.storage_offset, b.storage_offset)
-    ):
-        return f"val.storage_offset: {a.storage_offset} and {b.storage_offset}"
-    for facet in ("device", "layout", "conj", "neg"):
-        ours, theirs = getattr(a, facet), getattr(b, facet)
-        if ours is not None and theirs is not None and ours != theirs:
-            return f"val.{facet}: {ours} and {theirs}"
-    return None
+    def _sizes(self, a: tuple[Size, ...], b: tuple[Size, ...]) -> bool:
+        return len(a) == len(b) and all(map(self.renaming.agree, a, b))

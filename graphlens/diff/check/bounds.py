@@ -1,0 +1,69 @@
+"""For which inputs the two programs are made: ranges of symbols and guards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphlens.diff.check.boundary import signed
+from graphlens.diff.check.findings import Findings
+from graphlens.diff.check.symbols import Renaming
+from graphlens.program.expr import free_symbols, rename_symbols
+from graphlens.program.parts import Range
+from graphlens.program.program import Program
+
+
+def check_bounds(a: Program, b: Program, renaming: Renaming, findings: Findings) -> None:
+    """Refuse ranges and guards that differ, saying which side promises more."""
+    _name_the_rest((*_ranges(a), *a.guards), renaming, findings)
+    _check_ranges(a, b, renaming, findings)
+    _check_guards(a, b, renaming, findings)
+
+
+def _name_the_rest(texts: Iterable[str], renaming: Renaming, findings: Findings) -> None:
+    """Let symbols that no value has keep their names, unless another symbol has got that name on the other side."""
+    for text in texts:
+        for name in free_symbols(text):
+            if name not in renaming.forward and not renaming.bind(name, name):
+                findings.refuse("program", "", "", "symbols", f"{name} of {text[:200]} is another symbol in b")
+
+
+def _check_ranges(a: Program, b: Program, renaming: Renaming, findings: Findings) -> None:
+    left, right = _ranges(a), _ranges(b)
+    images = {rename_symbols(text, renaming.forward): text for text in left}
+    for text, ours in left.items():
+        image = rename_symbols(text, renaming.forward)
+        if image not in right:
+            findings.refuse("program", "", "", "ranges", f"b is weaker: no range for {text} in {ours}")
+        elif ours != right[image]:
+            word = _direction(ours, right[image])
+            findings.refuse("program", "", "", "ranges", f"{word}: {text} in {ours} and {right[image]}")
+    for text, theirs in right.items():
+        if text not in images:
+            findings.refuse("program", "", "", "ranges", f"b is stronger: a has no range for {text} in {theirs}")
+
+
+def _ranges(program: Program) -> dict[str, Range]:
+    table = {symbol.name: symbol.range for symbol in program.symbol_table}
+    return {text: bounds for text, bounds in (table | dict(program.ranges)).items() if bounds != Range()}
+
+
+def _direction(a: Range, b: Range) -> str:
+    low_a, low_b = (float("-inf") if x is None else x for x in (a.lower, b.lower))
+    high_a, high_b = (float("inf") if x is None else x for x in (a.upper, b.upper))
+    if low_b <= low_a and high_b >= high_a:
+        return "b is weaker, its range is wider"
+    if low_b >= low_a and high_b <= high_a:
+        return "b is stronger, its range is narrower"
+    return "ranges differ"
+
+
+def _check_guards(a: Program, b: Program, renaming: Renaming, findings: Findings) -> None:
+    ours = {rename_symbols(text, renaming.forward) for text in a.guards}
+    theirs = {rename_symbols(text, {}) for text in b.guards}
+    if signed(a) != signed(b):
+        if ours != theirs:
+            findings.assumptions["one side has no signature and records no guards"] += 1
+        return
+    for word, missing in (("weaker: it lacks", ours - theirs), ("stronger: it adds", theirs - ours)):
+        for text in sorted(missing):
+            findings.refuse("program", "", "", "guards", f"b is {word} the guard {text}")
