@@ -12,6 +12,7 @@ from graphlens.diff.fields_signature import compare_signatures
 from graphlens.diff.fields_weights import compare_stored, pair_stored
 from graphlens.diff.held import state_pairs
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
+from graphlens.diff.module_names import renamed_modules
 from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding, shorten
 from graphlens.diff.settings import EXACT, WeightsMode
@@ -43,7 +44,7 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         both_complete=both_complete,
     )
     if both_complete:
-        yield from _module_calls(a, b, matching.root)
+        yield from _module_calls(a, b, matching)
         yield from _guards(a, b, matching.renaming)
         yield from _versions(a, b)
         for finding in MetaComparer(matching.renaming, EXACT).compare(a.meta, b.meta):
@@ -108,16 +109,19 @@ def _kept(example_inputs: str | None) -> str | None:
     return None if example_inputs is None else "kept"
 
 
-def _module_calls(a: Program, b: Program, root: GraphMatch) -> Iterator[Finding]:
+def _module_calls(a: Program, b: Program, matching: Matching) -> Iterator[Finding]:
     theirs: dict[str, list[ModuleSignature]] = {}
     for entry in b.module_calls:
         theirs.setdefault(entry.fqn, []).append(entry)
-    for entry in a.module_calls:
-        others = theirs.get(entry.fqn)
-        if not others:
-            yield _call(entry, None)
-        else:
-            yield from _calls(entry, others.pop(0), root)
+    renamed = renamed_modules(matching) if a.module_calls and b.module_calls else {}
+    partners: list[ModuleSignature | None] = [None] * len(a.module_calls)
+    for names in (renamed, {entry.fqn: entry.fqn for entry in a.module_calls}):
+        for i, entry in enumerate(a.module_calls):
+            others = theirs.get(names.get(entry.fqn, "?")) if partners[i] is None else None
+            if others:
+                partners[i] = others.pop(0)
+    for entry, partner in zip(a.module_calls, partners, strict=True):
+        yield from _calls(entry, partner, matching.root) if partner is not None else (_call(entry, None),)
     for left in theirs.values():
         yield from (_call(None, entry) for entry in left)
 
@@ -140,12 +144,15 @@ def _call_text(entry: ModuleSignature | None) -> str:
 
 
 def _calls(a: ModuleSignature, b: ModuleSignature, root: GraphMatch) -> Iterator[Finding]:
+    field = f"module_call_graph[{a.fqn}]"
+    if a.fqn != b.fqn:
+        yield Finding(field=field, kind="renamed", a=a.fqn, b=b.fqn, value_a=a.fqn, value_b=b.fqn)
     for what in ("inputs", "outputs", "in_spec", "out_spec", "forward_arg_names"):
         ours, theirs = getattr(a, what), getattr(b, what)
         if ours == theirs or (what in ("inputs", "outputs") and _same_names(ours, theirs, root)):
             continue
         yield Finding(
-            field=f"module_call_graph[{a.fqn}]",
+            field=field,
             kind="lost" if theirs is None else "added" if ours is None else "changed",
             a=shorten(f"{what} {ours}") if ours is not None else "",
             b=shorten(f"{what} {theirs}") if theirs is not None else "",
