@@ -137,19 +137,21 @@ def _both_ways(match: Match, up: Numbers, down: Numbers, label: str) -> int:
 def _one_way(match: Match, up: Numbers, down: Numbers, label: str) -> int:
     """Pair nodes singled out by one direction, unless the other direction points elsewhere."""
     by_up, by_down = _singles(match, up), _singles(match, down)
+    up_back, down_back = {j: i for i, j in by_up.items()}, {j: i for i, j in by_down.items()}
     made = 0
     for i, j in by_up.items():
-        if by_down.get(i, j) == j:
+        if by_down.get(i, j) == j and down_back.get(j, i) == i:
             made += match.pair(i, j, "same" + label, 0.98, ("computed from the same",))
     for i, j in by_down.items():
-        if by_up.get(i, j) == j:
+        if by_up.get(i, j) == j and up_back.get(j, i) == i:
             made += match.pair(i, j, "propagated" + label, 0.95, ("used for the same, together with the same",))
     return made
 
 
 def _singles(match: Match, numbers: Numbers) -> dict[int, int]:
     ours, theirs = _once(match.mate_a, numbers[0]), _once(match.mate_b, numbers[1])
-    return {i: theirs[number] for number, i in ours.items() if i >= 0 and theirs.get(number, -1) >= 0}
+    found = {i: theirs[number] for number, i in ours.items() if i >= 0 and theirs.get(number, -1) >= 0}
+    return {i: j for i, j in found.items() if not match.strangers(i, j)} if match.homes is not None else found
 
 
 def _once(mate: list[int], numbers: dict[int, int]) -> dict[int, int]:

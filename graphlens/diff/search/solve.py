@@ -57,10 +57,34 @@ def solve(match: Match, intern: Interner, modules_of: ModulesOf) -> Solved:
 
 def _pairs(match: Match, full: Rung, intern: Interner, modules_of: ModulesOf) -> None:
     forward_all(match, full.links, "same")
+    if not match.open():
+        return
+    modules = modules_of(match)
+    if match.homes is None:
+        _in_place(match, full, modules, intern)
+    spread(match, full.keys, full.links, match.free()[0], (TWO,), "propagated", None)
     if match.open():
-        spread(match, full.keys, full.links, match.free()[0], (TWO,), "propagated", None)
-    if match.open():
-        _climb(match, full, intern, modules_of(match))
+        _climb(match, full, intern, modules)
+
+
+def _in_place(match: Match, full: Rung, modules: Modules, intern: Interner) -> None:
+    """Match within modules of one name first, so that two layers that changed places keep what is theirs."""
+    if not (modules[0] and modules[1]):
+        return
+    keys = (_placed(full.keys[0], modules[0], intern), _placed(full.keys[1], modules[1], intern))
+    links = _rung(match, keys, "").links
+    for _ in range(_ROUNDS):
+        before = len(match.free()[0])
+        spread(match, keys, links, match.free()[0], (TWO,), "propagated", None)
+        if not match.open():
+            return
+        made = merkle_step(match, keys, intern) + singled_step(match, full.keys, modules, "")
+        if not match.open() or not made or made * 10 < before > _FEW:
+            return
+
+
+def _placed(key: list[int], modules: dict[int, int], intern: Interner) -> list[int]:
+    return [intern((number, modules[i])) if i in modules else number for i, number in enumerate(key)]
 
 
 def _rung(match: Match, keys: Keys, label: str) -> Rung:
