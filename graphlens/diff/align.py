@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from graphlens.diff.alignment import Alignment
+from graphlens.diff.collector import without_collector
 from graphlens.diff.search.programs import align_programs
 from graphlens.program.program import Program
 
@@ -34,17 +33,5 @@ def align(a: Program, b: Program, *, pins: Sequence[Pin] = ()) -> Alignment:
     DiffError
         A pin that names no node, names one twice, or contradicts another.
     """
-    with _without_collector():
+    with without_collector():
         return align_programs(a, b, tuple(pins))
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the cyclic collector from walking millions of live objects again and again; nothing here makes cycles."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -51,6 +51,8 @@ class Causes:
                         self.retargeted.add(key)
                     elif finding.field == "op":
                         self.reopened.add(key)
+        self._by_path = {match.path_a: match for match in reversed(matching.graphs)}
+        self._compared = {id(match.a): match.path_a for match in reversed(matching.graphs)}
         self._callers = _callers(matching)
 
     def resolve(self, placed: Iterable[Placed]) -> Iterator[Placed]:
@@ -85,7 +87,7 @@ class Causes:
 
     def _same_operands(self, path: str, a: Node, b: Node) -> bool:
         """Whether two nodes use the same matched nodes in whatever places, or one does without some of the other's."""
-        match = next(match for match in self.matching.graphs if match.path_a == path)
+        match = self._by_path[path]
         ours = Counter(match.forward[name] for name in a.inputs if name in match.forward)
         theirs = Counter(name for name in b.inputs if name in match.backward)
         return ours <= theirs or theirs <= ours
@@ -107,7 +109,7 @@ class Causes:
     def _canonical(self, path: str) -> str:
         """Return the path under which a shared body is compared."""
         graph = self.matching.a.graphs[path]
-        return next((match.path_a for match in self.matching.graphs if match.a is graph), path)
+        return self._compared.get(id(graph), path)
 
 
 def _callers(matching: Matching) -> dict[str, list[tuple[str, Node]]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphlens.diff.alignment import Alignment
 from graphlens.diff.cause import Causes
+from graphlens.diff.collector import without_collector
 from graphlens.diff.diff import Diff
 from graphlens.diff.fields import NodeComparer
 from graphlens.diff.fields_lone import nodes_of_lone_graphs
@@ -76,7 +77,8 @@ def compare(
         profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
     )
     nodes = sum(map(len, a.graphs.values()))
-    with phases(("aligning", "checking", "comparing"), nodes) as done, remembered(a, b) as equal:
+    steps = phases(("aligning", "checking", "comparing"), nodes)
+    with without_collector(), steps as done, remembered(a, b) as equal:
         alignment = align(a, b, pins=settings.pins)
         done()
         proof = verify(a, b, alignment, weights=settings.weights, equal=equal)
@@ -95,9 +97,13 @@ def judge_alignment(
     else:
         placed = _everything(matching, settings, equal)
         placed += refused(matching, placed, proof)
-    rows = tuple(_row(item, judge) for item in placed)
-    kept = tuple(row for row in rows if not any(selects(s, row.field, row.kind) for s in settings.ignore))
+    rows = tuple(map(_Rows(judge).of, placed))
+    kept = tuple(row for row in rows if not _ignored(row, settings)) if settings.ignore else rows
     return Diff(a=a, b=b, alignment=alignment, proof=proof, rows=kept, settings=settings, ignored=len(rows) - len(kept))
+
+
+def _ignored(row: Mismatch, settings: Settings) -> bool:
+    return any(selects(selector, row.field, row.kind) for selector in settings.ignore)
 
 
 def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Placed]:
@@ -126,33 +132,51 @@ def _inputs_follow_signature(placed: list[Placed], program_level: list[Finding])
         yield item.inherited(arguments[key]) if at_root and key in arguments else item
 
 
-def _row(item: Placed, judge: Judge) -> Mismatch:
-    finding, node = item.finding, item.a if item.a is not None else item.b
-    return Mismatch(
-        graph=item.graph,
-        node_a=item.a.name if item.a is not None else None,
-        node_b=item.b.name if item.b is not None else None,
-        target=node.target if node is not None else "",
-        module=_module(item.a) or _module(item.b),
-        source=_source(item.a) or _source(item.b),
-        field=finding.field,
-        kind=finding.kind,
-        severity=judge(finding.field, finding.kind, finding.aspect),
-        cause="inherited" if finding.inherited_from else "root",
-        a=finding.a,
-        b=finding.b,
-        graph_b=item.graph_b,
-        aspect=finding.aspect,
-        where=finding.where,
-        inherited_from=finding.inherited_from,
-        value_a=finding.value_a,
-        value_b=finding.value_b,
-    )
+class _Rows:
+    """Makes rows; what several rows of one node say of it is one object."""
 
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.places: dict[int, tuple[str, str]] = {}
 
-def _module(node: Node | None) -> str:
-    return node.module if node is not None else ""
+    def of(self, item: Placed) -> Mismatch:
+        """Judge one finding in its place."""
+        a, b, finding = item.a, item.b, item.finding
+        node = a if a is not None else b
+        module, source = self._place(a, b)
+        return Mismatch(
+            graph=item.graph,
+            node_a=a.name if a is not None else None,
+            node_b=b.name if b is not None else None,
+            target=node.target if node is not None else "",
+            module=module,
+            source=source,
+            field=finding.field,
+            kind=finding.kind,
+            severity=self.judge(finding.field, finding.kind, finding.aspect),
+            cause="inherited" if finding.inherited_from else "root",
+            a=finding.a,
+            b=finding.b,
+            graph_b=item.graph_b,
+            aspect=finding.aspect,
+            where=finding.where,
+            inherited_from=finding.inherited_from,
+            value_a=finding.value_a,
+            value_b=finding.value_b,
+        )
 
+    def _place(self, a: Node | None, b: Node | None) -> tuple[str, str]:
+        """Return module and user's line of the first of both nodes that has them."""
+        module, source = self._own(a)
+        if not module or not source:
+            module_b, source_b = self._own(b)
+            return module or module_b, source or source_b
+        return module, source
 
-def _source(node: Node | None) -> str:
-    return frame_text(user_frame(node.stack_trace)) if node is not None else ""
+    def _own(self, node: Node | None) -> tuple[str, str]:
+        if node is None:
+            return "", ""
+        known = self.places.get(id(node))
+        if known is None:
+            known = self.places[id(node)] = (node.module, frame_text(user_frame(node.stack_trace)))
+        return known

@@ -12,14 +12,14 @@ from graphlens.diff.alignment import Ambiguous, Group, Pair
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
-from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr
+from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr, plainly_same_meta
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.numbered import Numbered
 from graphlens.diff.order import order_findings, storage_findings
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.diff.settings import Settings
-from graphlens.diff.values import compare_values
+from graphlens.diff.values import compare_values, plainly_same_values
 from graphlens.program.argument import Const, Seq
 from graphlens.program.graph import Graph, Node
 
@@ -42,15 +42,10 @@ class NodeComparer:
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the differences of one pair of graphs, in the order of `a`, then what only `b` has."""
-        found: dict[str, list[Placed]] = {}
-        loose: list[Placed] = []
-        for item in (*self._pairs(match), *self._bundles(match), *self._lone.compare(match)):
-            (found.setdefault(item.a.name, []) if item.a is not None else loose).append(item)
-        for a, b, finding in (*order_findings(match), *storage_findings(match)):
-            found.setdefault(a, []).append(place(match, match.a[a], match.b[b], finding))
-        for node in match.a.nodes:
-            yield from found.get(node.name, ())
-        yield from loose
+        found = [*self._pairs(match), *self._bundles(match), *self._lone.compare(match), *_between_nodes(match)]
+        ranks, last = match.a.index, len(match.a)
+        found.sort(key=lambda item: last if item.a is None else ranks[item.a.name])
+        yield from found
         yield from self._graph_meta(match)
 
     def _pairs(self, match: GraphMatch) -> Iterator[Placed]:
@@ -60,18 +55,29 @@ class NodeComparer:
         counted: list[tuple[Node, Node]] = []
         for pair in match.alignment.pairs:
             a, b = by_name_a[pair.a], by_name_b[pair.b]
-            for finding in self._pair(match, calls, a, b):
-                if finding.field == "target" and finding.kind == "changed" and _derived(pair):
-                    finding = structs.replace(finding, aspect="decomposed")
-                yield Placed(match.path_a, match.path_b, a, b, numbered.judge(finding))
+            if a.name != b.name:
+                yield Placed(match.path_a, match.path_b, a, b, _texts("name", "renamed", a.name, b.name))
+            if not self._plainly_same(calls, a, b):
+                for finding in self._pair(match, calls, a, b):
+                    if finding.field == "target" and finding.kind == "changed" and _derived(pair):
+                        finding = structs.replace(finding, aspect="decomposed")
+                    yield Placed(match.path_a, match.path_b, a, b, numbered.judge(finding))
             if "seq_nr" in a.meta or "seq_nr" in b.meta:
                 counted.append((a, b))
         for a, b, finding in compare_seq_nr(counted):
             yield Placed(match.path_a, match.path_b, a, b, finding)
 
+    def _plainly_same(self, calls: CallComparer, a: Node, b: Node) -> bool:
+        """Whether two nodes differ in nothing but their names: most do, and this is the fast way to see it."""
+        return (
+            a.op == b.op != "output"
+            and (a.target, a.code) == (b.target, b.code)
+            and calls.plainly_same(a, b)
+            and plainly_same_values(a.value, b.value, self.matching.renaming)
+            and plainly_same_meta(a.meta, b.meta)
+        )
+
     def _pair(self, match: GraphMatch, calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
-        if a.name != b.name:
-            yield Finding(field="name", kind="renamed", a=a.name, b=b.name, value_a=a.name, value_b=b.name)
         if a.op != b.op:
             yield _texts("op", "changed", a.op, b.op)
         if a.target != b.target and (a.op != b.op or a.op not in ("placeholder", "output") or _starred(a, b)):
@@ -109,6 +115,11 @@ class NodeComparer:
     def _graph_meta(self, match: GraphMatch) -> Iterator[Placed]:
         for finding in self.meta.compare(match.a.meta, match.b.meta):
             yield place(match, None, None, structs.replace(finding, field=f"meta[{finding.field}]"))
+
+
+def _between_nodes(match: GraphMatch) -> Iterator[Placed]:
+    for a, b, finding in (*order_findings(match), *storage_findings(match)):
+        yield place(match, match.a[a], match.b[b], finding)
 
 
 _ELEMENTS = (

@@ -35,7 +35,7 @@ class CallComparer:
 
     def _arguments(self, a: Node, b: Node) -> Iterator[Finding]:
         """Yield what differs between the arguments of two matched nodes; schema defaults and keywords are seen through."""
-        if self._plainly_same(a, b):
+        if self.plainly_same(a, b):
             return
         bodies = self._bodies(a, b)
         if self._commuted(a, b):
@@ -55,7 +55,7 @@ class CallComparer:
     def _chooses_kernel(self, a: Node, b: Node, index: int, finding: Finding) -> bool:
         return finding.aspect == "literal" and a.target == b.target and self._name(a, b, index) in _KERNEL_CHOICES
 
-    def _plainly_same(self, a: Node, b: Node) -> bool:
+    def plainly_same(self, a: Node, b: Node) -> bool:
         """Whether two calls pass the same operands and simple literals: most do, and this is the fast way to see it."""
         if a.subgraphs or len(a.args) != len(b.args):
             return False

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
-from graphlens.diff.check.live import Facts, all_facts
+from graphlens.diff.check.live import Facts
 from graphlens.diff.effects import ASSERT, PURE
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed, place
@@ -35,15 +34,11 @@ class LoneNodes:
     matching: Matching
     _known: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
 
-    @cached_property
-    def _facts(self) -> tuple[dict[str, Facts], dict[str, Facts]]:
-        return all_facts(self.matching.a), all_facts(self.matching.b)
-
     def _written(self, side: int, path: str) -> frozenset[str]:
         """Return the nodes that may share storage with one that is written to."""
         found = self._known.get((side, path))
         if found is None:
-            found = self._known[side, path] = _storage_of_writes(self._facts[side][path])
+            found = self._known[side, path] = _storage_of_writes(self.matching.facts[side][path])
         return found
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
@@ -75,7 +70,7 @@ class LoneNodes:
 
     def _container(self, match: GraphMatch, name: str, *, side: int) -> str:
         """Return the node that made the container which a getitem without a partner picks from, if it has none either."""
-        facts = self._facts[side].get((match.path_a, match.path_b)[side])
+        facts = self.matching.facts[side].get((match.path_a, match.path_b)[side])
         source = facts.source(name)[0] if facts is not None else name
         return source if source != name and match.without_partner(source, side="ab"[side]) else ""
 
@@ -89,7 +84,7 @@ class LoneNodes:
             return "attribute"
         if (node.op, node.target) == ("call_module", _GUARDS):
             return "assertion"
-        facts = self._facts[side].get(path)
+        facts = self.matching.facts[side].get(path)
         if facts is None:
             return ""
         if name not in facts.live and facts.pure(name):

@@ -113,6 +113,19 @@ class MetaComparer:
         return True
 
 
+def plainly_same_meta(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two nodes' metadata is clearly the same; `False` only says that it takes a closer look."""
+    if a is b:
+        return True
+    if a.keys() != b.keys():
+        return False
+    for key, left in a.items():
+        right = b[key]
+        if left is not right and key not in _APART and not (key in _TEXT and left == right):
+            return False
+    return True
+
+
 def _empty(value: Any) -> bool:
     """Whether a value says no more than its absence: the serializer drops and invents these."""
     if value is None or value in ("", ()):

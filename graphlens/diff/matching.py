@@ -8,6 +8,7 @@ from enum import Enum
 from functools import cached_property
 
 from graphlens.diff.alignment import Alignment, Ambiguous, GraphAlignment, Group
+from graphlens.diff.check.live import Facts, all_facts
 from graphlens.diff.renaming import Renaming
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program, child_path
@@ -114,6 +115,11 @@ class Matching:
                 seen.add((id(one), id(two)))
                 found.append(GraphMatch(aligned, one, two))
         return tuple(found)
+
+    @cached_property
+    def facts(self) -> tuple[Mapping[str, Facts], Mapping[str, Facts]]:
+        """What is alive and what has effects in each graph of `a` and of `b`, by graph path."""
+        return all_facts(self.a), all_facts(self.b)
 
     @cached_property
     def root(self) -> GraphMatch:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-from msgspec import structs
+from msgspec import Struct, structs
 
 from graphlens.diff.matching import GraphMatch
 from graphlens.diff.rows import Finding
 from graphlens.program.graph import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True, gc=False):
     """A finding with the nodes it is about. `graph_b` is the path in `b` where there is one."""
 
     graph: str
@@ -23,7 +20,7 @@ class Placed:
 
     def inherited(self, source: str) -> Placed:
         """Return the same, following from the node `source`."""
-        return replace(self, finding=structs.replace(self.finding, inherited_from=source))
+        return structs.replace(self, finding=structs.replace(self.finding, inherited_from=source))
 
 
 def place(match: GraphMatch, a: Node | None, b: Node | None, finding: Finding) -> Placed:

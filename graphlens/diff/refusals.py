@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphlens.diff.check.live import all_facts
 from graphlens.diff.effects import PURE
 from graphlens.diff.matching import Matching
 from graphlens.diff.placed import Placed
@@ -45,7 +44,7 @@ def _reordered(matching: Matching, known: list[Placed], proof: Proof) -> list[Pl
 
 def _changed_effect(matching: Matching, known: list[Placed]) -> str:
     """Name a node with an effect that has no partner, or whose partner calls another function."""
-    facts = all_facts(matching.a), all_facts(matching.b)
+    facts = matching.facts
     for item in known:
         if item.finding.field != "target":
             continue
