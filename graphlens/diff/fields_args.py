@@ -44,7 +44,7 @@ class ArgumentComparer:
             here = (place[0], where)
             if where in bodies:
                 if not bodies[where]:
-                    yield argument_finding(here, "changed", left, right, "rewired")
+                    yield self._rewired(here, left, right, "")
             elif type(left) is Ref and type(right) is Ref:
                 agreement, source = self.match.refer(left.node, right.node)
                 if agreement is not Agreement.SAME:
@@ -56,10 +56,10 @@ class ArgumentComparer:
             elif not self.same_leaf(left, right):
                 yield argument_finding(here, "changed", left, right, "literal")
 
-    def _rewired(self, here: Place, a: Ref, b: Ref, source: str) -> Finding:
+    def _rewired(self, here: Place, a: Argument, b: Argument, source: str) -> Finding:
         """Report two references to different things; of equal names it is said what each is called on the other side."""
         finding = argument_finding(here, "changed", a, b, "rewired", source)
-        if a.node != b.node:
+        if not isinstance(a, Ref) or not isinstance(b, Ref) or a.node != b.node:
             return finding
         texts = [
             f"{name} (there {names[name]})" if name in names else f"{name} (not there)"

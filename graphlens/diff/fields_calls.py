@@ -9,6 +9,7 @@ from msgspec import structs
 from graphlens.diff.commute import commutes
 from graphlens.diff.containers import takes_either
 from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
+from graphlens.diff.identifiers import IDENTIFIERS, identifiers
 from graphlens.diff.opinfo import MISSING, OpInfo, find
 from graphlens.diff.rows import Finding, shorten
 from graphlens.program.argument import Argument, Const, Ref, Seq, argument_text, refs, same_argument
@@ -47,7 +48,11 @@ class CallComparer:
         common = min(len(a.args), len(b.args))
         for i in range(start, common):
             for finding in self.arguments.differences(("args", f"args[{i}]"), a.args[i], b.args[i], bodies):
-                yield structs.replace(finding, aspect="kernel") if self._chooses_kernel(a, b, i, finding) else finding
+                if self._chooses_kernel(a, b, i, finding):
+                    finding = structs.replace(finding, aspect="kernel")
+                elif i == IDENTIFIERS.get(a.target) and identifiers(a, b) is not None:
+                    finding = structs.replace(finding, aspect="identifier")
+                yield finding
         if len(a.args) == len(b.args) and not a.kwargs and not b.kwargs:
             return
         yield from self._beyond(a, b, common, bodies)

@@ -65,6 +65,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("args", ANY, "default"): _cosmetic("the schema's default, written out on one side"),
     ("args", ANY, "keyword"): _cosmetic("the same argument, by position and by keyword", "pytorch#144686"),
     ("args", ANY, "kernel"): _breaks("chooses among kernels for the same function; they may round differently"),
+    ("args", ANY, "identifier"): _cosmetic("what the tracer calls the nested graph; the graphs themselves are compared"),
     ("args", ANY, "commuted"): _cosmetic("the operator is commutative and its two operands changed places"),
     ("val", ANY, ANY): _breaks("passes and lowerings read what the node makes"),
     ("val", "changed", ANY): _wrong("the node makes another number"),
@@ -205,7 +206,18 @@ def check_selector(selector: object) -> None:
 
 
 ACCEPTED_BY_RULE: Final = frozenset(
-    {"container", "result container", "default", "keyword", "commuted", "dead", "attribute", "position", "key"}
+    {
+        "container",
+        "result container",
+        "default",
+        "keyword",
+        "commuted",
+        "dead",
+        "attribute",
+        "position",
+        "key",
+        "identifier",
+    }
 )
 """Aspects that leave the computation as it is: the checker accepts them by an exact rule, so they explain no refusal."""
 

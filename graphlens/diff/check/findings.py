@@ -20,6 +20,11 @@ class Findings:
     assumptions: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)
+    names: tuple[dict[str, str], dict[str, str]] = field(default_factory=lambda: ({}, {}))
+
+    def renames(self, x: str, y: str) -> bool:
+        """Whether what is called `x` in `a` may be what is called `y` in `b`: one to one with all that was asked before."""
+        return self.names[0].setdefault(x, y) == y and self.names[1].setdefault(y, x) == x
 
     def refuse(self, graph: str, node_a: str, node_b: str, check: str, message: str) -> None:
         """Note something that is not accepted."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from msgspec import structs
+
 from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.arguments import KNOWN_FUNCTIONS, TUPLE_LIST, compare_arguments
 from graphlens.diff.check.findings import Findings
@@ -14,6 +16,7 @@ from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.check.values import Values
 from graphlens.diff.commute import COMMUTATIVE, commutes
 from graphlens.diff.containers import takes_either
+from graphlens.diff.identifiers import IDENTIFIERS, identifiers
 from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
 from graphlens.program.argument import Argument, Ref
 from graphlens.program.graph import Node
@@ -23,6 +26,7 @@ SAME_CODE = "Python functions and modules of the same code and settings are the 
 SAME_NAME = "functions and modules of the same name are the same"
 UNUSED_GETITEM = "unused getitem"
 DUPLICATE_GETITEM = "duplicate getitem"
+RENAMED_BODY = "renamed nested graphs"
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,11 @@ def _alike(bench: Bench, a: Node, b: Node) -> bool:
 
 def _arguments(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
     info = _schema(a, bench.schemas)
+    named = identifiers(a, b)
+    if named is not None and bench.findings.renames(*named) and named[0] != named[1]:
+        place = IDENTIFIERS[a.target]
+        b = structs.replace(b, args=(*b.args[:place], named[0], *b.args[place + 1 :]))
+        bench.findings.rules[RENAMED_BODY] += 1
     swap = a.target in COMMUTATIVE and _exchanged(bench, a, b)
     result = compare_arguments(a, b, bench.same_edge, bench.renaming, info, swap=swap)
     findings = bench.findings

@@ -79,7 +79,9 @@ def _operand_witnesses(match: Match, ours: list[int], theirs: list[int]) -> tupl
         if mate == y:
             agree += 1
         elif mate >= 0 and mate_b[y] >= 0:
-            if mate_a[through(match.a, x)] == through(match.b, y):
+            if mate_a[through(match.a, x)] == through(match.b, y) or (
+                holds_graph(match.a, x) and holds_graph(match.b, y)
+            ):
                 soft += 1
             else:
                 hard += 1
@@ -105,6 +107,12 @@ def _use_witnesses(match: Match, uses_a: list[int], uses_b: list[int]) -> tuple[
         elif (use & SLOT_MASK) < len(operands_b[v]):
             soft += 1
     return agree, soft, 0
+
+
+def holds_graph(table: Table, i: int) -> bool:
+    """Whether a node reads a nested graph: which one a call holds can change like any other argument."""
+    label = table.labels.get(table.nodes[i].name)
+    return isinstance(label, tuple) and label[0] == "graph"
 
 
 def through(table: Table, i: int) -> int:

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 
 from graphlens.diff.commute import COMMUTATIVE
 from graphlens.diff.effects import always_pure
+from graphlens.diff.identifiers import IDENTIFIERS
 from graphlens.diff.opinfo import MISSING, find, lookup
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice
 
@@ -153,6 +154,14 @@ def _value(argument: Argument, operands: list[str], symbol: Callable[[str], str]
         return _literal(argument)
     parts = flatten(argument, operands, symbol)
     return parts[0] if len(parts) == 1 else parts
+
+
+def by_body(target: str, key: list[Hashable], bodies: Hashable) -> list[Hashable]:
+    """Write what the nested graphs of a call compute in the place of a name that the tracer gave them."""
+    place = IDENTIFIERS.get(target)
+    if place is None:
+        return key
+    return [(place, bodies) if isinstance(part, tuple) and part[0] == place else part for part in key]
 
 
 def mask(key: list[Hashable], shape: Shape, rung: int) -> tuple[Hashable, ...]:

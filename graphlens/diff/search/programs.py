@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.diff.search import anchors, pins, symbols
+from graphlens.diff.search.bodies import pair_holders, paired_bodies
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.labels import token_for
 from graphlens.diff.search.match import ANYWHERE, Homes, Match
@@ -18,7 +19,7 @@ from graphlens.diff.search.result import graph_alignment, operand_names
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.solve import solve
 from graphlens.program.graph import Node
-from graphlens.program.program import ROOT, Program, child_path
+from graphlens.program.program import ROOT, Program
 
 Paths = tuple[str, str]
 
@@ -102,6 +103,9 @@ def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Matc
     """Solve one pair of graphs, keep the result, and return the nested ones with their anchors."""
     match.homes = _homes(search, match)
     solved = solve(match, search.intern, lambda each: _modules(search, each))
+    for i, node in enumerate(match.a.nodes):
+        if node.subgraphs and match.mate_a[i] >= 0:
+            pair_holders(match, i, paths, _bodies(search, paths, match, i))
     search.results[paths] = graph_alignment(paths, solved)
     nodes_a, nodes_b = match.a.nodes, match.b.nodes
     if search.a.program.symbol_table and search.b.program.symbol_table:
@@ -115,6 +119,11 @@ def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Matc
     ]
 
 
+def _bodies(search: Search, paths: Paths, match: Match, i: int) -> list[Paths]:
+    calls = (paths[0], match.a.nodes[i]), (paths[1], match.b.nodes[match.mate_a[i]])
+    return paired_bodies(search.a, search.b, *calls, search.pinned)
+
+
 def _children(search: Search, paths: Paths, match: Match, i: int) -> list[tuple[Paths, Match]]:
     node, partner = match.a.nodes[i], match.b.nodes[match.mate_a[i]]
     mate = {
@@ -123,11 +132,7 @@ def _children(search: Search, paths: Paths, match: Match, i: int) -> list[tuple[
         if y >= 0 and x in match.a.operands[i]
     }
     found: list[tuple[Paths, Match]] = []
-    roles = {subgraph.role for subgraph in partner.subgraphs}
-    for subgraph in node.subgraphs:
-        children = (child_path(paths[0], node.name, subgraph.role), child_path(paths[1], partner.name, subgraph.role))
-        if subgraph.role not in roles or children[0] not in search.a.tables or children[1] not in search.b.tables:
-            continue
+    for children in _bodies(search, paths, match, i):
         inner = Match(search.a.tables[children[0]], search.b.tables[children[1]])
         _pin(search, children, inner)
         given = (operand_names(node, inner.a), operand_names(partner, inner.b))

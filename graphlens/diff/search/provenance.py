@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from graphlens.diff.search.evidence import witnesses
 from graphlens.diff.search.match import FREE, Match
-from graphlens.diff.search.table import Table
+from graphlens.diff.search.table import GETITEM, Table
 from graphlens.program.graph import Node, Provenance
 
 _DEEPEST = 64
@@ -89,9 +89,18 @@ def _link(match: Match, origins: dict[int, list[int]], *, flip: bool) -> int:
             continue
         parents, bunch = _bunch(parent, children, origins)
         done.update(parents)
+        bunch = _calls_alone(match.b if not flip else match.a, match.a if not flip else match.b, parents, bunch)
         if all(mate[each] == FREE for each in parents):
             made += _join(match, bunch, parents) if flip else _join(match, parents, bunch)
     return made
+
+
+def _calls_alone(child: Table, parent: Table, parents: list[int], bunch: list[int]) -> list[int]:
+    """Leave out what a tracer puts around a call that it keeps: the attributes it reads and the items of its result."""
+    around = [i for i in bunch if child.nodes[i].target == GETITEM or child.nodes[i].op == "get_attr"]
+    calls = [i for i in bunch if i not in around]
+    kept = [child.nodes[i].target for i in calls] == [parent.nodes[i].target for i in parents]
+    return calls if around and kept and len(calls) == 1 else bunch
 
 
 def _bunch(parent: int, children: dict[int, list[int]], origins: dict[int, list[int]]) -> tuple[list[int], list[int]]:
@@ -111,11 +120,20 @@ def _join(match: Match, ours: list[int], theirs: list[int]) -> int:
         return 0
     if len(ours) == len(theirs) == 1:
         i, j = ours[0], theirs[0]
+        if _held(match.a, i) != _held(match.b, j):
+            return 0  # names of calls say nothing where they call something else
         found = witnesses(match, i, j)
         sure = 0.95 if found.agree and not found.hard else 0.85
         return match.pair(i, j, "provenance", sure, ("from_node names it",))
     match.bundle(ours, theirs, f"group {_size(ours)}:{_size(theirs)}", 0.9, ("from_node names it", "provenance"))
     return 1
+
+
+def _held(table: Table, i: int) -> list[object]:
+    """What the nested graphs of a call compute."""
+    if not table.nodes[i].subgraphs:
+        return []
+    return [table.labels.get(table.nodes[p].name) for p in table.operands[i] if table.nodes[p].op == "get_attr"]
 
 
 def _size(nodes: list[int]) -> str:

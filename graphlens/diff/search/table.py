@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.search.intern import Interner
-from graphlens.diff.search.keys import BARE, Shape, literals, mask, shape_for
+from graphlens.diff.search.keys import BARE, Shape, by_body, literals, mask, shape_for
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue
@@ -81,6 +81,8 @@ def build(
         if node.op == "call_function":
             if shape.commutative:
                 commutative[i] = _unordered(node)
+            if node.subgraphs:
+                found = by_body(target, found, _held(names, labels[0]))
             if not shape.pure or node.subgraphs:
                 effect[i] = not behaviour(node, schemas, does.get(node.name)).pure
             elif target == GETITEM and len(operands) == 1:
@@ -94,6 +96,12 @@ def build(
         add_operands(operands)
     _link(table)
     return table
+
+
+def _held(names: list[str], labels: Mapping[str, Hashable]) -> Hashable:
+    """What the nested graphs among the operands compute."""
+    found = (labels.get(name) for name in names)
+    return tuple(label for label in found if isinstance(label, tuple) and label[0] == "graph")
 
 
 def _label(node: Node, labels: Mapping[str, Hashable]) -> Hashable:
@@ -140,8 +148,10 @@ def weaker_key(table: Table, i: int, rung: int, intern: Interner) -> int:
     """Return the match key of a node on a weaker rung of the ladder."""
     node = table.nodes[i]
     shape = shape_for(node.target, table.schemas)
-    found = literals(node.args, node.kwargs, shape, [], table.symbol)
+    names: list[str] = []
+    found = literals(node.args, node.kwargs, shape, names, table.symbol)
     if node.op == "call_function":
+        found = by_body(node.target, found, _held(names, table.labels)) if node.subgraphs else found
         return intern((rung, node.target, *mask(found, shape, rung)))
     label = (
         _label(node, table.weak_labels if rung == BARE else table.labels) if node.op != "call_module" else node.target
