@@ -18,6 +18,7 @@ from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, S
 
 REF = "\0ref"
 _TRUE, _FALSE, _NAN = ("bool", 1), ("bool", 0), ("float", "nan")
+BODIES = "\0bodies"
 _OPEN, _CLOSE = "\0(", "\0)"
 _NOTHING = object()
 
@@ -157,11 +158,11 @@ def _value(argument: Argument, operands: list[str], symbol: Callable[[str], str]
 
 
 def by_body(target: str, key: list[Hashable], bodies: Hashable) -> list[Hashable]:
-    """Write what the nested graphs of a call compute in the place of a name that the tracer gave them."""
+    """Add to a key what the nested graphs of a call compute, and take out the name that the tracer gave them."""
     place = IDENTIFIERS.get(target)
-    if place is None:
-        return key
-    return [(place, bodies) if isinstance(part, tuple) and part[0] == place else part for part in key]
+    if place is not None:
+        key = [part for part in key if not (isinstance(part, tuple) and part[0] == place)]
+    return [*key, (BODIES, bodies)]
 
 
 def mask(key: list[Hashable], shape: Shape, rung: int) -> tuple[Hashable, ...]:

@@ -2,42 +2,91 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.merkle import Keys, both_numbers, classes
-from graphlens.diff.search.table import SLOT_BITS, Table
+from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
+
+Uses = tuple[int, ...]
 
 
 def symmetric_step(match: Match, keys: Keys, intern: Interner) -> int:
     """Pair classes of nodes that compute the same from the same and are used for the same; return how many pairs.
 
-    Nodes with an effect are told apart by the order of effects. Pure ones with the same matched operands are duplicates:
-    any of one side may stand for any of the other. Other classes stay as they are.
+    Nodes with an effect are told apart by the order of effects, and come first: what they work on follows from that. Pure
+    ones with the same matched operands are duplicates: any of one side may stand for any of the other. A choice made for
+    one class binds its neighbours, so these wait for new numbers. Other classes stay as they are.
     """
     (up_a, down_a), (up_b, down_b) = both_numbers(match, keys, intern)
     left, right = classes(up_a, down_a), classes(up_b, down_b)
-    made = 0
-    for numbers, ours in left.items():
-        theirs = right.get(numbers, [])
-        if len(ours) == len(theirs) > 1 and match.a.nodes[ours[0]].op not in ("placeholder", "output"):
-            made += _class(match, ours, theirs)
+    found = [
+        (ours, right[numbers])
+        for numbers, ours in left.items()
+        if len(ours) == len(right.get(numbers, ())) > 1 and match.a.nodes[ours[0]].op not in ("placeholder", "output")
+    ]
+    made = sum(_in_order(match, ours, theirs) for ours, theirs in found if match.a.effect[ours[0]])
+    if made:
+        return made
+    bound: tuple[set[int], set[int]] = (set(), set())
+    for ours, theirs in found:
+        if not _touches(match.a, ours, bound[0]) and not _touches(match.b, theirs, bound[1]):
+            pairs = _duplicates(match, keys, ours, theirs)
+            made += len(pairs)
+            for i, j in pairs:
+                bound[0].update((i, *(use >> SLOT_BITS for use in match.a.users[i])))
+                bound[1].update((j, *(use >> SLOT_BITS for use in match.b.users[j])))
     return made
 
 
-def _class(match: Match, ours: list[int], theirs: list[int]) -> int:
-    if match.a.effect[ours[0]]:
-        return sum(
-            match.pair(i, j, "same", 0.95, ("the same place in the order of effects",))
-            for i, j in zip(ours, theirs, strict=True)
-        )
-    if any(match.mate_a[p] == FREE for p in match.a.operands[ours[0]]):
-        return 0
-    if not (_private(match.a, ours, match.mate_a) and _private(match.b, theirs, match.mate_b)):
-        ours, theirs = ours[:1], theirs[:1]
+def _touches(table: Table, nodes: list[int], bound: set[int]) -> bool:
+    """Whether one of some nodes uses, or is used together with, a node that was just paired."""
+    if not bound:
+        return False
+    return any(i in bound or any(use >> SLOT_BITS in bound for use in table.users[i]) for i in nodes)
+
+
+def _in_order(match: Match, ours: list[int], theirs: list[int]) -> int:
     return sum(
-        match.pair(i, j, "symmetric", 0.9, ("a duplicate: any of them may stand for any other",))
+        match.pair(i, j, "same", 0.95, ("the same place in the order of effects",))
         for i, j in zip(ours, theirs, strict=True)
     )
+
+
+def _duplicates(match: Match, keys: Keys, ours: list[int], theirs: list[int]) -> list[tuple[int, int]]:
+    if any(match.mate_a[p] == FREE for p in match.a.operands[ours[0]]):
+        return []
+    pairs = _chosen(match, keys, ours, theirs)
+    if not (_private(match.a, ours, match.mate_a) and _private(match.b, theirs, match.mate_b)):
+        pairs = pairs[:1]
+    for i, j in pairs:
+        match.pair(i, j, "symmetric", 0.9, ("a duplicate: any of them may stand for any other",))
+    return pairs
+
+
+def _chosen(match: Match, keys: Keys, ours: list[int], theirs: list[int]) -> list[tuple[int, int]]:
+    """Choose who stands for whom: those of the same uses, dead ones too, and among them first those of the same name."""
+    uses_a = {i: _uses(match.a, keys[0], i) for i in ours}
+    uses_b = {j: _uses(match.b, keys[1], j) for j in theirs}
+    names = {match.b.nodes[j].name: j for j in theirs}
+    found = {i: names.get(match.a.nodes[i].name, -1) for i in ours}
+    found = {i: j for i, j in found.items() if j >= 0 and uses_a[i] == uses_b[j]}
+    taken = set(found.values())
+    waiting: dict[Uses, deque[int]] = defaultdict(deque)
+    for j in theirs:
+        if j not in taken:
+            waiting[uses_b[j]].append(j)
+    for i in ours:
+        if i not in found and waiting.get(uses_a[i]):
+            found[i] = waiting[uses_a[i]].popleft()
+    rest = (j for alike in waiting.values() for j in alike)
+    return [*found.items(), *zip((i for i in ours if i not in found), rest, strict=True)]
+
+
+def _uses(table: Table, key: list[int], i: int) -> Uses:
+    """What uses a node, by key and slot."""
+    return tuple(sorted((key[use >> SLOT_BITS] << SLOT_BITS) + (use & SLOT_MASK) for use in table.users[i]))
 
 
 def _private(table: Table, nodes: list[int], mate: list[int]) -> bool:
