@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from graphlens.diff.search.match import Match
@@ -119,17 +120,25 @@ def through(table: Table, i: int) -> int:
     """Follow a node back through operators that hand their first operand on."""
     nodes, operands = table.nodes, table.operands
     for _ in range(16):
-        if nodes[i].target not in PASSING or not operands[i]:
+        if not passes(nodes[i].target) or not operands[i]:
             break
         i = operands[i][0]
     return i
+
+
+@lru_cache(maxsize=4096)
+def passes(target: str) -> bool:
+    """Whether an operator hands its first operand on: the same elements, or the same storage written to."""
+    packet = target.rpartition(".")[0]
+    written = packet.startswith("aten.") and packet.endswith("_") and not packet.endswith("__")
+    return target in PASSING or written
 
 
 def _past_free(table: Table, mate: list[int], i: int) -> int:
     """Follow a free node back through operators that hand their first operand on, to the first matched one."""
     nodes, operands = table.nodes, table.operands
     for _ in range(16):
-        if mate[i] >= 0 or nodes[i].target not in PASSING or not operands[i]:
+        if mate[i] >= 0 or not passes(nodes[i].target) or not operands[i]:
             break
         i = operands[i][0]
     return i

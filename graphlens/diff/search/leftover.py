@@ -34,10 +34,10 @@ def bundle_cuts(match: Match) -> int:
         for use in match.a.users[i]:
             v = match.mate_a[use >> SLOT_BITS]
             slot = use & SLOT_MASK
-            if v >= 0 and slot < len(match.b.operands[v]):
-                other = part_b.get(match.b.operands[v][slot])
-                if other is not None:
-                    _join(joined, ("a", piece), ("b", other))
+            there = match.b.operands[v] if v >= 0 else []
+            for q in there if match.a.commutative[use >> SLOT_BITS] else there[slot : slot + 1]:
+                if q in part_b:
+                    _join(joined, ("a", piece), ("b", part_b[q]))
     sides: dict[tuple[str, int], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for side, parts in (("a", part_a), ("b", part_b)):
         for node, piece in parts.items():

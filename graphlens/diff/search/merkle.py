@@ -130,8 +130,21 @@ def _both_ways(match: Match, up: Numbers, down: Numbers, label: str) -> int:
     for numbers, ours in left.items():
         theirs = right.get(numbers, ())
         if len(ours) == len(theirs) == 1:
-            made += match.pair(ours[0], theirs[0], "same" + label, 1.0, ("computed from the same, used for the same",))
+            if _nameless(match.a, ours[0]):
+                made += match.pair(
+                    ours[0], theirs[0], "propagated" + label, 0.9, ("an input that is used for the same",)
+                )
+            else:
+                made += match.pair(
+                    ours[0], theirs[0], "same" + label, 1.0, ("computed from the same, used for the same",)
+                )
     return made
+
+
+def _nameless(table: Table, i: int) -> bool:
+    """Whether nothing but its uses tells what an input is."""
+    node = table.nodes[i]
+    return node.op == "placeholder" and node.name not in table.labels
 
 
 def _one_way(match: Match, up: Numbers, down: Numbers, label: str) -> int:
