@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from graphlens.diff.rows import Mismatch, Pattern, Severity, rank, shorten
 from graphlens.diff.severity import explains_refusal
-from graphlens.program.program import Program
+from graphlens.diff.slots import Slot, Slots, gone_modules, held, home_of, slots_of, split_module
+from graphlens.diff.wording import plural
+from graphlens.program.program import ROOT, Program
 
 _NUMBERED_NAME: Final = re.compile(r"_\d+\b")
-_STEP: Final = re.compile(r"_\d+(?=\.|$)")
 _UNTOLD: Final = (
     "name",
     "stack_trace",
@@ -24,115 +25,157 @@ _UNTOLD: Final = (
     "torch_fn",
     "source_fn_stack",
 )
-
-Slot = tuple[str, str, str, int]
-"""A place inside a region: nested graph, module, target (numbers taken out), and which of several such."""
+_LONE: Final = {"only_a": "a", "lost": "a", "only_b": "b", "added": "b"}
 
 Edit = tuple[Slot | str, str, str, str, str, str, str]
 """Slot, field, kind, aspect, place in the field, and the two sides."""
+
+Regions = tuple[str, ...]
+Found = Mapping[Edit, Mapping[str, Mismatch]]
 
 
 def make_patterns(rows: Iterable[Mismatch], a: Program | None, b: Program | None) -> tuple[Pattern, ...]:
     """Group the root differences by edit, then the edits that were made in the same regions.
 
     A region is the innermost numbered module around a node (``layers.3``), else its nested graph, else its module. Two
-    edits are one if they change the same field of the same place in their region in the same way.
+    edits are one if they change the same field of the same place in their region in the same way. What an edit of the
+    computation brought with it (the metadata of an edited node, the weights and entries of a module that is gone) is
+    part of that edit.
     """
-    slots = (_slots(a), _slots(b))
+    slots = (slots_of(a), slots_of(b))
     found: dict[Edit, dict[str, Mismatch]] = defaultdict(dict)
-    for row in rows:
-        if row.cause == "root":
-            region, edit = _edit(row, slots)
-            found[edit].setdefault(region, row)
-    merged: dict[tuple[tuple[str, ...], str], list[Edit]] = defaultdict(list)
-    for edit, places in found.items():
-        merged[tuple(sorted(places, key=_natural)), _sort(edit)].append(edit)
+    for row in _told(rows):
+        region, edit = _edit(row, slots)
+        found[edit].setdefault(region, row)
     patterns = []
-    for (regions, sort), edits in merged.items():
-        together = [edits] if len(regions) > 1 or sort else _touching(edits, found, (a, b))
+    gone = gone_modules((row for places in found.values() for row in places.values()), slots)
+    for (regions, sort), edits in _told_together(found).items():
+        together = [edits]
+        if len(regions) == 1 and not sort:
+            together = _touching(edits, found, (a, b), slots, whole=regions[0] in gone)
         patterns += [_pattern(regions, group, found) for group in together]
     return tuple(
         sorted(patterns, key=lambda p: (rank(p.severity), -(p.changed + p.only_a + p.only_b), -p.count, p.pattern))
     )
 
 
+def _told(rows: Iterable[Mismatch]) -> list[Mismatch]:
+    """Return the roots, and the other arguments of nodes that call another function: they are part of that edit."""
+    kept = list(rows)
+    other = {(row.graph, row.node_a) for row in kept if row.field == "target" and row.kind == "changed"}
+    return [
+        row
+        for row in kept
+        if row.cause == "root"
+        or (row.field in ("args", "kwargs") and row.inherited_from == row.node_a and (row.graph, row.node_a) in other)
+    ]
+
+
+def _told_together(found: Found) -> dict[tuple[Regions, str], list[Edit]]:
+    """Sort edits by the regions that they were made in, and by what they change.
+
+    What changes the computation has the sort ``""``; metadata has its own, unless it comes with such a change.
+    """
+    where = {edit: tuple(sorted(places, key=_natural)) for edit, places in found.items()}
+    sorts = {edit: _sort(edit) for edit in found}
+    computed = {(where[edit], edit[0]) for edit, sort in sorts.items() if not sort}
+    gone = {
+        (where[edit], _LONE[edit[2]]) for edit, sort in sorts.items() if not sort and edit[2] in ("only_a", "only_b")
+    }
+    merged: dict[tuple[Regions, str], list[Edit]] = defaultdict(list)
+    for edit, regions in where.items():
+        of_module = isinstance(edit[0], str) and (regions, _LONE.get(edit[2], "")) in gone
+        merged[regions, "" if of_module or (regions, edit[0]) in computed else sorts[edit]].append(edit)
+    return merged
+
+
 def _sort(edit: Edit) -> str:
-    """What may be told together: everything that changes the computation (``""``), or one sort of metadata."""
     field, kind, aspect = edit[1:4]
     return "" if explains_refusal(field, kind, aspect) else f"{field} {kind} {aspect}"
 
 
 def _touching(
-    edits: list[Edit], found: Mapping[Edit, Mapping[str, Mismatch]], programs: tuple[Program | None, Program | None]
+    edits: list[Edit],
+    found: Found,
+    programs: tuple[Program | None, Program | None],
+    slots: tuple[Slots, Slots],
+    *,
+    whole: bool,
 ) -> list[list[Edit]]:
-    """Split the edits of a single region where no operand edge joins them: they have nothing to do with each other."""
+    """Split the edits of a single region where nothing joins them: they have nothing to do with each other.
+
+    An operand edge joins two edits, a weight joins those of its users, and what is gone from the program level joins the
+    nodes that are gone. A module that is gone as a `whole` is one edit.
+    """
     rows = [next(iter(found[edit].values())) for edit in edits]
-    parent = list(range(len(rows)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
+    join = _Sets(len(rows))
     at: dict[tuple[int, str, str], int] = {}
+    gone: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        if row.kind in ("only_a", "only_b"):
+            first = gone.setdefault(_LONE[row.kind], i)
+            if whole:
+                join(i, first)
+    renamed = [i for i, row in enumerate(rows) if row.kind == "renamed" and not row.node]
+    for i in renamed:
+        join(i, renamed[0])
     for side, program in enumerate(programs):
-        places = [((row.graph, row.node_a), (row.graph_b or row.graph, row.node_b))[side] for row in rows]
-        for i, (path, name) in enumerate(places):
-            if name is not None:
-                parent[root(i)] = root(at.setdefault((side, path, name), i))
-        for i, (path, name) in enumerate(places):
-            graph = program.graphs.get(path) if program is not None else None
-            for operand in graph[name].inputs if graph is not None and name is not None and name in graph else ():
-                if (side, path, operand) in at:
-                    parent[root(i)] = root(at[side, path, operand])
+        places = [_place(row, side, slots) for row in rows]
+        for i, place in enumerate(places):
+            if place is not None:
+                join(i, at.setdefault((side, *place), i))
+            elif rows[i].node == "" and rows[i].kind in _LONE:
+                join(i, gone.get(_LONE[rows[i].kind], i))
+        for i, place in enumerate(places):
+            for operand in _operands(program, place):
+                join(i, at.get((side, *operand), i))
     groups: dict[int, list[Edit]] = defaultdict(list)
     for i, edit in enumerate(edits):
-        groups[root(i)].append(edit)
+        groups[join.root(i)].append(edit)
     return list(groups.values())
 
 
-def _slots(program: Program | None) -> Mapping[tuple[str, str], tuple[str, Slot]]:
-    """Region and slot of every node, by graph path and name."""
-    found: dict[tuple[str, str], tuple[str, Slot]] = {}
-    seen: dict[tuple[str, str, str, str], int] = defaultdict(int)
-    if program is None:
-        return found
-    for path, graph in program.graphs.items():
-        plain_path = _STEP.sub("", path)
-        for node in graph.nodes:
-            region, inside = split_module(node.module)
-            home = region or path or node.module
-            target = node.target if node.op not in ("placeholder", "get_attr") else node.op
-            key = (home + "\0" + path, inside, plain_path, target)
-            found[path, node.name] = (home, (plain_path, inside, target, seen[key]))
-            seen[key] += 1
-    return found
+def _place(row: Mismatch, side: int, slots: tuple[Slots, Slots]) -> tuple[str, str] | None:
+    """Name the node of one side that a row is about: that of a weight is its placeholder."""
+    name = (row.node_a, row.node_b)[side]
+    if name is not None:
+        return (row.graph, row.graph_b or row.graph)[side], name
+    argument = slots[side].placeholders.get(held(row, slots)) if row.node == "" else None
+    return None if argument is None else (ROOT, argument)
 
 
-def split_module(module: str) -> tuple[str, str]:
-    """Split a module path after its first number: ``layers.3.attn.q`` into ``layers.3`` and ``attn.q``."""
-    parts = module.split(".")
-    for i, part in enumerate(parts):
-        if part.partition("@")[0].isdecimal():
-            return ".".join(parts[: i + 1]), ".".join(parts[i + 1 :])
-    return "", module
+def _operands(program: Program | None, place: tuple[str, str] | None) -> list[tuple[str, str]]:
+    if program is None or place is None or place[1] not in program.graphs.get(place[0], ()):
+        return []
+    return [(place[0], name) for name in program.graphs[place[0]][place[1]].inputs]
 
 
-def _edit(row: Mismatch, slots: tuple[Mapping[tuple[str, str], tuple[str, Slot]], ...]) -> tuple[str, Edit]:
-    slot: Slot | str
-    if row.node_a is not None or row.node_b is not None:
-        key = (row.graph, row.node_a) if row.node_a is not None else (row.graph_b or row.graph, row.node_b or "")
-        region, slot = slots[row.node_a is None].get(key, (row.module, ("", row.module, row.target, 0)))
-        field = row.field
-    else:
-        head, bracket, item = row.field.partition("[")
-        region, inside = split_module(item.rstrip("]")) if bracket else ("", "")
-        slot, field = inside, head
-        region = region or row.field
-    told = row.family not in _UNTOLD and row.aspect != "ambiguous"
+class _Sets:
+    """Numbers that were joined."""
+
+    def __init__(self, count: int) -> None:
+        self.parent = list(range(count))
+
+    def root(self, i: int) -> int:
+        while self.parent[i] != i:
+            self.parent[i] = self.parent[self.parent[i]]
+            i = self.parent[i]
+        return i
+
+    def __call__(self, i: int, j: int) -> None:
+        self.parent[self.root(i)] = self.root(j)
+
+
+def _edit(row: Mismatch, slots: tuple[Slots, Slots]) -> tuple[str, Edit]:
+    region, slot = home_of(row, slots)
+    at_program = row.node_a is None and row.node_b is None
+    field = row.field.partition("[")[0] if at_program else row.field
+    told = row.family not in _UNTOLD and row.aspect != "ambiguous" and not (at_program and row.kind == "renamed")
     named = row.aspect in ("rewired", "length") or row.field == "val.storage"
     sides = [_NUMBERED_NAME.sub("", side) if named else side for side in (row.a, row.b)]
+    if split_module(region)[0]:
+        inside = re.compile(rf"(?<![\w.]){re.escape(region)}(?=\.[A-Za-z_])")
+        sides = [inside.sub("…", side) for side in sides]
     return region, (slot, field, row.kind, row.aspect, row.where, *(sides if told else ("", "")))
 
 
@@ -143,7 +186,7 @@ def _pattern(regions: tuple[str, ...], edits: list[Edit], found: Mapping[Edit, M
     only_a = sum(row.kind == "only_a" for row in examples)
     only_b = sum(row.kind == "only_b" for row in examples)
     return Pattern(
-        pattern=_text(first, len(edits)),
+        pattern=_text(first, examples),
         count=len(regions),
         regions=regions,
         changed=len(edits) - only_a - only_b,
@@ -156,7 +199,9 @@ def _pattern(regions: tuple[str, ...], edits: list[Edit], found: Mapping[Edit, M
     )
 
 
-def _text(row: Mismatch, edits: int) -> str:
+def _text(row: Mismatch, rows: list[Mismatch]) -> str:
+    if len(rows) > 1 and {each.kind for each in rows if each.node} == {row.kind} and row.kind in ("only_a", "only_b"):
+        return _lone_text(row, rows)
     at = f" of {row.target}" if row.target and row.kind not in ("only_a", "only_b") else ""
     sides = f": {row.a} → {row.b}" if row.a and row.b and row.family not in _UNTOLD else ""
     what = (
@@ -164,7 +209,17 @@ def _text(row: Mismatch, edits: int) -> str:
         if row.kind in ("only_a", "only_b")
         else f"{row.where or row.field}{at} {row.kind}{sides}"
     )
-    return shorten(what, 160) + (f", and {edits - 1} more" if edits > 1 else "")
+    return shorten(what, 160) + (f", and {len(rows) - 1} more" if len(rows) > 1 else "")
+
+
+def _lone_text(row: Mismatch, rows: list[Mismatch]) -> str:
+    """Say what is on one side only: ``only in a: 63 nodes (aten.mul.Tensor 9, aten.linear.default 7, …), 9 weights``."""
+    targets = Counter(each.target for each in rows if each.node)
+    most = ", ".join(f"{target} {count}" if count > 1 else target for target, count in targets.most_common(3))
+    more = ", …" if len(targets) > 3 else ""
+    weights = sum(each.family in ("weights", "constants") for each in rows)
+    state = f", {plural(weights, 'weight')}" if weights else ""
+    return shorten(f"only in {_LONE[row.kind]}: {plural(targets.total(), 'node')} ({most}{more}){state}", 160)
 
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:
