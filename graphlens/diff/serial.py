@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
+from graphlens.diff.collector import without_collector
+from graphlens.diff.encoding import plain, structured
 from graphlens.diff.identity import program_identity
 from graphlens.diff.proof import Proof, Refusal
 from graphlens.diff.quality import Quality
@@ -26,49 +27,16 @@ if TYPE_CHECKING:
 
 FORMAT = "graphlens.diff"
 VERSION = 1
-_BESIDE = ("graph_b", "aspect", "where", "inherited_from", "value_a", "value_b")
-
-
-def plain(value: Any) -> Any:
-    """Turn structured values into JSON-ready data: structs with their type, complex and non-finite numbers as text."""
-    done: list[Any] = []
-    stack: list[tuple[Any, Any]] = [(value, done.append)]
-    while stack:
-        item, put = stack.pop()
-        if item is None or isinstance(item, bool | int | str):
-            put(item)
-        elif isinstance(item, float):
-            put(item if math.isfinite(item) else {"float": repr(item)})
-        elif isinstance(item, complex):
-            put({"complex": repr(item)})
-        elif isinstance(item, Struct):
-            mapping: dict[str, Any] = {"type": type(item).__name__}
-            put(mapping)
-            names = [name for name in item.__struct_fields__ if name != "content"]
-            stack.extend((getattr(item, name), _setter(mapping, name)) for name in reversed(names))
-        elif isinstance(item, Mapping):
-            mapping = {}
-            put(mapping)
-            stack.extend((inner, _setter(mapping, str(key))) for key, inner in reversed(list(item.items())))
-        elif isinstance(item, tuple | list | frozenset | set):
-            inner_list: list[Any] = []
-            put(inner_list)
-            ordered = item if isinstance(item, tuple | list) else sorted(item, key=repr)
-            stack.extend((inner, inner_list.append) for inner in reversed(ordered))
-        else:
-            put(str(item))
-    return done[0]
-
-
-def _setter(mapping: dict[str, Any], key: str) -> Any:
-    def put(value: Any) -> None:
-        mapping[key] = value
-
-    return put
+_COLUMNS = (*MISMATCH_COLUMNS, "graph_b", "aspect", "where", "inherited_from", "value_a", "value_b")
 
 
 def to_dict(diff: Diff) -> dict[str, Any]:
     """Return the whole diff as JSON-ready data; the columns of each table by their names."""
+    with without_collector():
+        return _head(diff) | {key: list(rows) for key, rows in _tables(diff).items()}
+
+
+def _head(diff: Diff) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -81,12 +49,22 @@ def to_dict(diff: Diff) -> dict[str, Any]:
         "b": diff.stored.get("b") or program_identity(diff.b),
         "proof": diff.proof.to_dict(),
         "quality": diff.quality.to_dict(),
-        "mismatches": [
-            {name: plain(getattr(row, name)) for name in (*MISMATCH_COLUMNS, *_BESIDE)} for row in diff.rows
-        ],
-        "nodes": [_columns(row) for row in diff.node_rows],
-        "patterns": [_columns(row) for row in diff.pattern_rows],
     }
+
+
+def _tables(diff: Diff) -> dict[str, Iterator[dict[str, Any]]]:
+    return {
+        "mismatches": map(_mismatch, diff.rows),
+        "nodes": map(_columns, diff.node_rows),
+        "patterns": map(_columns, diff.pattern_rows),
+    }
+
+
+def _mismatch(row: Mismatch) -> dict[str, Any]:
+    columns = {name: getattr(row, name) for name in _COLUMNS}
+    columns["value_a"] = plain(row.value_a)
+    columns["value_b"] = plain(row.value_b)
+    return columns
 
 
 def _columns(row: Struct) -> dict[str, Any]:
@@ -104,15 +82,13 @@ def _settings(settings: Settings) -> dict[str, Any]:
 
 def to_json(diff: Diff, path: str | Path | None) -> str:
     """Return the diff as JSON text of one line per row, and write it if a path is given."""
-    data = to_dict(diff)
-    rows = {key: data.pop(key) for key in ("mismatches", "nodes", "patterns")}
-    parts = [
-        f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=True, allow_nan=False)}" for key, value in data.items()
-    ]
-    for key, items in rows.items():
-        inner = ",\n".join(json.dumps(item, ensure_ascii=True, allow_nan=False) for item in items)
-        parts.append(f"{json.dumps(key)}: [{chr(10) + inner + chr(10) if items else ''}]")
-    text = "{" + ",\n".join(parts) + "}"
+    write = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode
+    with without_collector():
+        parts = [f"{write(key)}: {write(value)}" for key, value in _head(diff).items()]
+        for key, rows in _tables(diff).items():
+            lines = ",\n".join(map(write, rows))
+            parts.append(f"{write(key)}: [{chr(10) + lines + chr(10) if lines else ''}]")
+        text = "{" + ",\n".join(parts) + "}"
     if path is not None:
         write_file(path, text + "\n")
     return text
@@ -136,7 +112,7 @@ def from_json(source: str | bytes | Path, a: Program | None, b: Program | None) 
         }
         proof = _proof(data["proof"])
         ignored = int(data["ignored"])
-    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, msgspec.ValidationError) as error:
         raise DiffError(
             f"the JSON is not a diff of graphlens: {type(error).__name__}: {error}; write it with Diff.to_json()"
         ) from error
@@ -157,11 +133,10 @@ def from_json(source: str | bytes | Path, a: Program | None, b: Program | None) 
 
 def _load(source: str | bytes | Path) -> dict[str, Any]:
     try:
-        text = source.read_bytes() if isinstance(source, Path) else source
-        data = msgspec.json.decode(text)
+        data = json.loads(source.read_bytes() if isinstance(source, Path) else source)
     except OSError as error:
         raise DiffError(f"cannot read {source!s}: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DiffError(f"the text is not JSON: {error}; give what Diff.to_json() returned, or a Path") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise DiffError("the JSON is not a diff of graphlens; write it with Diff.to_json()")
@@ -173,7 +148,7 @@ def _load(source: str | bytes | Path) -> dict[str, Any]:
 
 
 def _row(item: dict[str, Any]) -> Mismatch:
-    values = {name: item.pop(name, None) for name in ("value_a", "value_b")}
+    values = {name: structured(item.pop(name, None)) for name in ("value_a", "value_b")}
     return msgspec.structs.replace(msgspec.convert(item, Mismatch), **values)
 
 
