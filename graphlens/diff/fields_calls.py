@@ -167,6 +167,8 @@ class CallComparer:
         if a.target != b.target or a.op != "call_function" or len(a.args) < 2 or len(b.args) < 2:
             return False
         x, y, u, v = a.args[0], a.args[1], b.args[0], b.args[1]
+        if not all(type(operand) in (Ref, int) for operand in (x, y, u, v)):
+            return False
         if (self.arguments.same_leaf(x, u) and self.arguments.same_leaf(y, v)) or not (
             self.arguments.same_leaf(x, v) and self.arguments.same_leaf(y, u)
         ):

@@ -76,8 +76,8 @@ class GraphMatch:
         bundle = self._bundle_a.get(a)
         if bundle is not None and bundle == self._bundle_b.get(b):
             return Agreement.SAME, ""
-        for name, side in ((a, "a"), (b, "b")):
-            if self.is_lone(name, side=side):
+        for name, side, graph in ((a, "a", self.a), (b, "b", self.b)):
+            if name in graph and self.is_lone(name, side=side):
                 return Agreement.INHERITED, name
         return Agreement.REWIRED, ""
 

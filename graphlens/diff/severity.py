@@ -116,6 +116,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("signature.inputs", ANY, "constant"): _wrong("another value was fixed at export"),
     ("signature.inputs", ANY, "argument"): _wrong("the placeholder stands elsewhere than its specification, and inputs are passed by place"),
     ("signature.outputs", ANY, ANY): _wrong("callers get another result, or state is written elsewhere"),
+    ("signature.outputs", ANY, "path"): _breaks("callers find it elsewhere in the result"),
     ("signature.outputs", ANY, "argument"): _breaks("the specification names another node than the graph returns in its place"),
     ("signature.outputs", "moved", ANY): _breaks("passes that count outputs find another one"),
     ("range_constraints", ANY, ANY): _breaks("inputs are accepted on one side and refused on the other", "pytorch#136897"),
