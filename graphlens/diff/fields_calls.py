@@ -29,7 +29,7 @@ class CallComparer:
         for finding in self._arguments(a, b):
             if finding.aspect == "container":
                 if either is None:
-                    either = takes_either(a, self.arguments.matching.a.schemas)
+                    either = takes_either(a, self.arguments.matching.schemas)
                 yield finding if either else structs.replace(finding, aspect="other container")
             else:
                 yield finding
@@ -76,7 +76,7 @@ class CallComparer:
         """Compare what one side passes by position and the other by keyword, or not at all."""
         ours = {self._name(a, b, i): (i, a.args[i]) for i in range(common, len(a.args))}
         theirs = {self._name(b, a, i): (i, b.args[i]) for i in range(common, len(b.args))}
-        info_a, info_b = self._info(a, "a"), self._info(b, "b")
+        info_a, info_b = self._info(a), self._info(b)
         for name, (i, value) in ours.items():
             place = ("args", f"args[{i}]")
             yield from self._spelled(place, name, value, b.kwargs, info_b, bodies, mine=True)
@@ -137,17 +137,15 @@ class CallComparer:
         for names in (node.arg_names, other.arg_names if node.target == other.target else ()):
             if index < len(names):
                 return names[index]
-        info = find(node.target, self.arguments.matching.a.schemas) or find(
-            node.target, self.arguments.matching.b.schemas
-        )
+        info = find(node.target, self.arguments.matching.schemas)
         if info is not None and index < len(info.parameters):
             return info.parameters[index].name
         return f"\0{index}"
 
-    def _info(self, node: Node, side: str) -> OpInfo | None:
+    def _info(self, node: Node) -> OpInfo | None:
         if node.op != "call_function":
             return None
-        return find(node.target, (self.arguments.matching.a if side == "a" else self.arguments.matching.b).schemas)
+        return find(node.target, self.arguments.matching.schemas)
 
     def _bodies(self, a: Node, b: Node) -> Mapping[str, bool]:
         """Say of each place that holds a nested graph on both sides whether the two were matched to each other."""

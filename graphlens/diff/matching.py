@@ -119,12 +119,17 @@ class Matching:
     @cached_property
     def facts(self) -> tuple[Mapping[str, Facts], Mapping[str, Facts]]:
         """What is alive and what has effects in each graph of `a` and of `b`, by graph path."""
-        return all_facts(self.a), all_facts(self.b)
+        return all_facts(self.a, self.schemas), all_facts(self.b, self.schemas)
 
     @cached_property
     def root(self) -> GraphMatch:
         """The pair of root graphs."""
         return next(match for match in self.graphs if match.path_a == "" and match.path_b == "")
+
+    @cached_property
+    def schemas(self) -> Mapping[str, str]:
+        """The schemas of custom operators that either side records: files record none."""
+        return {**self.a.schemas, **self.b.schemas}
 
     @cached_property
     def _bodies(self) -> frozenset[tuple[int, int]]:

@@ -7,6 +7,8 @@ hash of a graph and no code of the search, and takes time linear in nodes and ed
 
 from __future__ import annotations
 
+from collections import Counter
+
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.diff.check.boundary import Border, check_inputs, check_signature
 from graphlens.diff.check.bounds import check_bounds
@@ -142,6 +144,8 @@ def _check_rest(
             findings.refuse(path, "", "", "alignment", f"graph {path!r} is held by no pair of nodes")
     check_bounds(a, b, renaming, findings)
     _check_custom(a, b, findings)
+    if _other_members(a) != _other_members(b):
+        findings.assumptions["other members of the archives, which differ, are not asked about"] = 1
     if renaming.renamed():
         findings.rules[RENUMBERED] += renaming.renamed()
 
@@ -152,6 +156,15 @@ def _check_custom(a: Program, b: Program, findings: Findings) -> None:
         findings.refuse("program", "", "", "target", "a custom operator has another schema")
     if a.schemas or b.schemas:
         findings.assumptions[MATCHED_CUSTOM] = 1
+
+
+_OF_THE_PROGRAM = ("weight", "constant", "example inputs", "zip bookkeeping", "pickle", "script object")
+
+
+def _other_members(program: Program) -> Counter[tuple[str, int, int]]:
+    """Count the members of an archive that are no part of the program itself, by kind, size and CRC-32."""
+    members = (member for member in program.payloads if not member.kind.startswith(_OF_THE_PROGRAM))
+    return Counter((member.kind, member.size, member.crc32) for member in members)
 
 
 def _proof(findings: Findings) -> Proof:

@@ -50,17 +50,27 @@ def full_program() -> Program:
     program, _ = edits.insert_after(nested_program(), ("", "linear_3"), "mylib.op.default")
     value = ContainerValue(
         "dict",
-        (SymValue("SymInt", "s77 + 1", 4), ConstValue(2), OpaqueValue("mylib.Thing", "blue"), ContainerValue("tuple", ())),
+        (
+            SymValue("SymInt", "s77 + 1", 4),
+            ConstValue(2),
+            OpaqueValue("mylib.Thing", "blue"),
+            ContainerValue("tuple", ()),
+        ),
         ("a", "b", "c", "d"),
     )
-    program = edits.edit_node(program, ("", "inserted"), kwargs=freeze({"extra": EVERYTHING}), value=value, code="code[1]")
+    program = edits.edit_node(
+        program, ("", "inserted"), kwargs=freeze({"extra": EVERYTHING}), value=value, code="code[1]"
+    )
     program = edits.with_meta(program, ("map_impl.f", "sin"), **METADATA)
     body = program.graphs["cond.true_fn"]
     graphs = {**program.graphs, "cond.true_fn": Graph(body.nodes, freeze({"note": Seq("list", (1,))}))}
     inputs = tuple(replace(s, persistent=True) if s.kind == "buffer" else s for s in program.inputs)
     inputs = (*inputs[:-1], replace(inputs[-1], constant=3))
     outputs = (*program.outputs[:2], replace(program.outputs[2], kind="buffer_mutation", target="scale", constant=1))
-    calls = (*program.module_calls[:-1], replace(program.module_calls[-1], inputs=("x",), outputs=("sin",), in_spec="s"))
+    calls = (
+        *program.module_calls[:-1],
+        replace(program.module_calls[-1], inputs=("x",), outputs=("sin",), in_spec="s"),
+    )
     stored = (*program.stored[:-1], replace(program.stored[-1], member="w", crc32=9, note="n"))
     return replace(
         program, graphs=freeze(graphs), inputs=inputs, outputs=outputs, module_calls=calls, stored=stored,

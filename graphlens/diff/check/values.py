@@ -69,7 +69,8 @@ class Values:
                 if why is not None:
                     return why
             elif isinstance(left, ContainerValue) and isinstance(right, ContainerValue):
-                if len(left.items) != len(right.items) or left.keys != right.keys:
+                of_two_kinds = left.kind != right.kind and "dict" in (left.kind, right.kind)
+                if of_two_kinds or len(left.items) != len(right.items) or left.keys != right.keys:
                     return f"val: {value_text(left)} and {value_text(right)}"
                 stack.extend(zip(reversed(left.items), reversed(right.items), strict=True))
             elif not self._leaf(left, right):
@@ -81,7 +82,9 @@ class Values:
             return a.kind == b.kind and self.renaming.agree(a.expr, b.expr)
         if isinstance(a, ConstValue) and isinstance(b, ConstValue):
             return same_literal(a.value, b.value)
-        return isinstance(a, OpaqueValue) and isinstance(b, OpaqueValue) and a.type == b.type
+        if isinstance(a, OpaqueValue) and isinstance(b, OpaqueValue):
+            return a.type == b.type and (a.text == b.text or not a.text or not b.text)
+        return False
 
     def _tensor(self, a: TensorValue, b: TensorValue) -> str | None:
         if a.dtype != b.dtype:

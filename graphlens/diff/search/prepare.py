@@ -24,7 +24,9 @@ class Prepared:
     structure: Mapping[str, int]
 
 
-def prepare(program: Program, intern: Interner, symbol: Callable[[str], str], token: Token) -> Prepared:
+def prepare(
+    program: Program, intern: Interner, symbol: Callable[[str], str], token: Token, schemas: Mapping[str, str]
+) -> Prepared:
     """Index every graph of a program that can be reached from the root; a shared body once."""
     tables: dict[str, Table] = {}
     structure: dict[str, int] = {}
@@ -41,10 +43,10 @@ def prepare(program: Program, intern: Interner, symbol: Callable[[str], str], to
         bodies = _bodies(path, graph, structure)
         full = constant_labels(program, path, graph.nodes, token, names) | bodies
         weak = weak_labels(program, path, graph.nodes) | dict.fromkeys(bodies, "graph")
-        tables[path] = build(graph, intern, symbol, program.schemas, (full, weak), does)
+        tables[path] = build(graph, intern, symbol, schemas, (full, weak), does)
         if path != ROOT:
             structure[path] = intern(("graph", *_structure(tables[path], intern)))
-            summaries[path] = _summary(graph, program.schemas, does)
+            summaries[path] = _summary(graph, schemas, does)
     return Prepared(program, tables, structure)
 
 

@@ -59,8 +59,9 @@ def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -
 
 def _prepared(a: Program, b: Program, known: dict[str, str], pinned: pins.Pinned) -> Search:
     intern, token = Interner(), token_for(a, b)
-    ours = prepare(a, intern, symbols.canonical(known), token)
-    theirs = prepare(b, intern, symbols.canonical({name: name for name in known.values()}), token)
+    schemas = {**a.schemas, **b.schemas}
+    ours = prepare(a, intern, symbols.canonical(known), token, schemas)
+    theirs = prepare(b, intern, symbols.canonical({name: name for name in known.values()}), token, schemas)
     return Search(ours, theirs, intern, pinned)
 
 
