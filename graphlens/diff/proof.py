@@ -21,7 +21,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
     """One thing that the checker did not accept.
 
     `check` is one of ``pairs target arguments edge value subgraph signature outputs order storage symbols ranges guards
-    constants pytree alignment``; `message` is for people. `node_a` or `node_b` is empty where there is none; `graph` is
+    constants pytree schema alignment``; `message` is for people. `node_a` or `node_b` is empty where there is none; `graph` is
     the graph path in `a` (in `b` where `a` has no such graph), ``"program"`` for the program level.
     """
 

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from graphlens.diff.effects import PURE
 from graphlens.diff.matching import Matching
 from graphlens.diff.placed import Placed
 from graphlens.diff.proof import DIFFERENT, Proof, Refusal
-from graphlens.diff.rows import PROGRAM, Finding
+from graphlens.diff.rows import PROGRAM, Finding, family
 from graphlens.diff.severity import ACCEPTED_BY_RULE, explains_refusal
 
 _EDITS = ("op", "target", "args", "kwargs")
 
 
+_NODES = frozenset({"op", "target", "args", "kwargs", "order", "signature.inputs", "signature.outputs"})
+_STATE = frozenset({"weights", "constants", "aliasing", "target", "signature.inputs", "val.storage"})
+_EXPLAINED_BY: Final[Mapping[str, frozenset[str]]] = {
+    "outputs": frozenset({"signature.outputs", "args", "target", "op"}),
+    "signature": frozenset({"signature.inputs", "target", "op", "args", "order"}),
+    "storage": _STATE,
+    "constants": _STATE,
+    "ranges": frozenset({"range_constraints"}),
+    "guards": frozenset({"guards"}),
+    "pytree": frozenset({"pytree.in", "pytree.out"}),
+    "schema": frozenset(),
+    "symbols": _NODES | {"val", "range_constraints", "guards"},
+}
+"""Fields whose rows say what a refused check is about; any other check is about nodes."""
+
+
 def refused(matching: Matching, placed: Iterable[Placed], proof: Proof) -> list[Placed]:
-    """Give every order that the checker refused a row, and every other refusal if no row says why there is one."""
+    """Give every order that the checker refused a row, and every other refusal that no row says the reason of."""
     known = [item for item in placed if explains_refusal(item.finding.field, item.finding.kind, item.finding.aspect)]
     found = _reordered(matching, known, proof)
-    if known or found or proof.level != DIFFERENT:
+    if proof.level != DIFFERENT:
         return found
+    fields = {_family(item.finding.field) for item in (*known, *found)}
     refusals = proof.refusals or (Refusal(graph=PROGRAM, node_a="", node_b="", check="", message=str(proof)),)
-    return [_place(matching, refusal, "proof") for refusal in refusals]
+    silent = [refusal for refusal in refusals if not fields & _EXPLAINED_BY.get(refusal.check, _NODES | {"val"})]
+    return found + [_place(matching, refusal, "proof") for refusal in silent]
+
+
+def _family(field: str) -> str:
+    """Name the family of a field; the facets of a value are one."""
+    name = family(field)
+    return "val" if name.startswith("val.") and name != "val.storage" else name
 
 
 def _reordered(matching: Matching, known: list[Placed], proof: Proof) -> list[Placed]:

@@ -59,7 +59,7 @@ def verify(
     schemas = {**a.schemas, **b.schemas}
     facts_a, facts_b = all_facts(a, schemas), all_facts(b, schemas)
     constants = Constants(a, b, weights, equal, findings)
-    values = Values(renaming, findings.assumptions)
+    values = Values(renaming, findings)
     proposed = _by_path(alignment, findings)
     done: set[tuple[int, int, int]] = set()
     stack = [(ROOT, ROOT)]
@@ -153,7 +153,7 @@ def _check_rest(
 def _check_custom(a: Program, b: Program, findings: Findings) -> None:
     """Refuse operators whose schemas differ; note that of operators outside torch only the schemas were compared."""
     if any(a.schemas[target] != b.schemas[target] for target in a.schemas if target in b.schemas):
-        findings.refuse("program", "", "", "target", "a custom operator has another schema")
+        findings.refuse("program", "", "", "schema", "a custom operator has another schema")
     if a.schemas or b.schemas:
         findings.assumptions[MATCHED_CUSTOM] = 1
 

@@ -11,6 +11,7 @@ from diff.exports import export
 from msgspec.structs import replace
 from torch import nn
 
+from graphlens.diff import compare
 from graphlens.diff.verify import verify
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph, Node
@@ -384,3 +385,40 @@ def test_a_model_whose_weights_changed_in_one_element():
     program = read(export(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), torch.randn(3, 4)))
     for tensor in program.stored:
         assert refused(program, change_one_element(program, tensor.fqn))
+
+
+def test_where_a_result_begins_in_its_storage_is_only_a_record():
+    """Loading a file writes 0 for it; shape, strides and dtype are what passes were told, and stay compared."""
+    sliced = replace(F32, storage_offset=4)
+
+    def program(value=F32, target="aten.slice.Tensor", source=F32) -> Program:
+        return made(given("x", source), call("y", target, "%x", 0, 1, value=value), outputs=("y",))
+
+    for target in ("aten.slice.Tensor", "higher_order.of_tomorrow"):
+        found = proof(program(sliced, target), program(target=target))
+        assert (found.level, dict(found.rules)) == ("identical up to", {"recorded storage offsets": 1})
+    assert refused(program(source=sliced), program())
+    assert refused(program(replace(sliced, stride=(1, 4))), program())
+    assert refused_once(program(sliced), made(given("x"), call("y", "aten.slice.Tensor", "%x", 0, 2), outputs=("y",)))
+    inside = ContainerValue("tuple", (sliced, F32)), ContainerValue("tuple", (F32, F32))
+    assert proof(program(inside[0]), program(inside[1])).rules["recorded storage offsets"] == 1
+    inputs = [
+        replace(program(), graphs=freeze({"": Graph((attribute("x", "w"), *program().graph.nodes[1:]))}))
+        for _ in range(2)
+    ]
+    moved = replace(inputs[1].graph.nodes[0], value=sliced)
+    assert refused_once(inputs[0], replace(inputs[1], graphs=freeze({"": Graph((moved, *inputs[1].graph.nodes[1:]))})))
+
+
+def test_a_refusal_that_no_row_explains_has_one_of_its_own():
+    """Ignoring the rows of what is known to differ does not ignore what else the checker refused."""
+    schemas = [freeze({"mine.op.default": f"mine::op({kind} x) -> Tensor"}) for kind in ("Tensor", "Tensor?")]
+    nodes = (given("p_w"), call("c", "mine.op.default", "%p_w"))
+    a, b = (
+        made(*nodes, outputs=("c",), schemas=schema, stored=(stored("w", data),))
+        for schema, data in zip(schemas, (b"\0\1", b"\0\2"), strict=True)
+    )
+    diff = compare(a, b)
+    assert {(row.family, row.aspect) for row in diff.rows} == {("weights", "value"), ("proof", "schema")}
+    assert not compare(a, b, ignore=["weights"]).ok
+    assert compare(a, replace(b, schemas=a.schemas), ignore=["weights"]).ok

@@ -28,18 +28,20 @@ def _name_the_rest(texts: Iterable[str], renaming: Renaming, findings: Findings)
 
 
 def _check_ranges(a: Program, b: Program, renaming: Renaming, findings: Findings) -> None:
-    left, right = _ranges(a), _ranges(b)
-    images = {rename_symbols(text, renaming.forward): text for text in left}
-    for text, ours in left.items():
-        image = rename_symbols(text, renaming.forward)
-        if image not in right:
-            findings.refuse("program", "", "", "ranges", f"b is weaker: no range for {text} in {ours}")
-        elif ours != right[image]:
+    left = {rename_symbols(text, renaming.forward): (text, ours) for text, ours in _ranges(a).items()}
+    right = _ranges(b)
+    unknown = signed(a) != signed(b)
+    for image, (text, ours) in left.items():
+        if image in right and ours != right[image]:
             word = _direction(ours, right[image])
             findings.refuse("program", "", "", "ranges", f"{word}: {text} in {ours} and {right[image]}")
+        elif image not in right and not unknown:
+            findings.refuse("program", "", "", "ranges", f"b is weaker: no range for {text} in {ours}")
     for text, theirs in right.items():
-        if text not in images:
+        if text not in left and not unknown:
             findings.refuse("program", "", "", "ranges", f"b is stronger: a has no range for {text} in {theirs}")
+    if unknown and left.keys() != right.keys():
+        findings.assumptions["one side has no signature and records no ranges"] += 1
 
 
 def _ranges(program: Program) -> dict[str, Range]:

@@ -138,7 +138,7 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         why = _arguments(bench, a, b)
         if why is not None:
             return why
-    message = bench.values.mismatch(a.value, b.value)
+    message = bench.values.mismatch(a.value, b.value, made=a.op == "call_function")
     return ("value", message) if message else None
 
 

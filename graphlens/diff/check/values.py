@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.symbols import Renaming
 from graphlens.program.argument import same_literal
 from graphlens.program.value import (
@@ -19,6 +19,7 @@ from graphlens.program.value import (
     value_text,
 )
 
+OFFSETS = "recorded storage offsets"
 UNRECORDED = "values agree where one side does not record them"
 _USUAL: Final[Mapping[str, object]] = {
     "conj": False,
@@ -35,22 +36,30 @@ class Values:
     Pairs that agreed are remembered by identity (and kept alive for it): the renaming only grows, so they still agree.
     """
 
-    def __init__(self, renaming: Renaming, notes: Counter[str]) -> None:
+    def __init__(self, renaming: Renaming, findings: Findings) -> None:
         self.renaming = renaming
-        self.notes = notes
+        self.notes = findings.assumptions
+        self.rules = findings.rules
         self._same: dict[tuple[int, int], tuple[Value, Value]] = {}
 
-    def mismatch(self, a: Value | None, b: Value | None) -> str | None:
-        """Say which facet of two values disagrees; `None` where all that both sides know agree."""
+    def mismatch(self, a: Value | None, b: Value | None, *, made: bool = False) -> str | None:
+        """Say which facet of two values disagrees; `None` where all that both sides know agree.
+
+        What a call makes is settled by its operator and its operands, also where in its storage it begins: of two values
+        that accepted calls `made`, only the record of that place can be wrong (loading a file writes 0).
+        """
         if a is None or b is None:
             self._note(a is not b)
             return None
         key = (id(a), id(b))
         if key in self._same:
             return None
+        offsets: list[bool] = []
         before = self.notes.get(UNRECORDED, 0)
-        why = self._mismatch(a, b)
-        if why is None and self.notes.get(UNRECORDED, 0) == before:
+        why = self._mismatch(a, b, offsets if made else None)
+        if why is None and offsets:
+            self.rules[OFFSETS] += 1
+        elif why is None and self.notes.get(UNRECORDED, 0) == before:
             self._same[key] = (a, b)
         return why
 
@@ -58,14 +67,14 @@ class Values:
         if unrecorded:
             self.notes[UNRECORDED] += 1
 
-    def _mismatch(self, a: Value, b: Value) -> str | None:
+    def _mismatch(self, a: Value, b: Value, offsets: list[bool] | None) -> str | None:
         stack: list[tuple[Value | None, Value | None]] = [(a, b)]
         while stack:
             left, right = stack.pop()
             if left is None or right is None:
                 self._note(left is not right)
             elif isinstance(left, TensorValue) and isinstance(right, TensorValue):
-                why = self._tensor(left, right)
+                why = self._tensor(left, right, offsets)
                 if why is not None:
                     return why
             elif isinstance(left, ContainerValue) and isinstance(right, ContainerValue):
@@ -86,7 +95,7 @@ class Values:
             return a.type == b.type and (a.text == b.text or not a.text or not b.text)
         return False
 
-    def _tensor(self, a: TensorValue, b: TensorValue) -> str | None:
+    def _tensor(self, a: TensorValue, b: TensorValue, offsets: list[bool] | None) -> str | None:
         if a.dtype != b.dtype:
             return f"val.dtype: {a.dtype} and {b.dtype}"
         if not self._sizes(a.shape, b.shape):
@@ -97,6 +106,9 @@ class Values:
                 known = theirs if ours is None else ours
                 self._note(known is not None and known != _USUAL.get(facet))
             elif not self._facet(facet, ours, theirs):
+                if facet == "storage_offset" and offsets is not None:
+                    offsets.append(True)
+                    continue
                 return f"val.{facet}: {ours} and {theirs}"
         return None
 
