@@ -10,7 +10,8 @@ from graphlens.program.graph import Node
 from graphlens.program.value import SymValue, TensorValue, Value
 
 # IEEE 754 addition, multiplication and equality commute, but for the payload of a NaN made of two NaNs. Maximum and
-# minimum do not on floats: with +0.0 and -0.0 the vectorised kernels return the second operand.
+# minimum do not on floats: with +0.0 and -0.0 the vectorised kernels return the second operand. Nor does anything on
+# floats of two dtypes: a number of higher precision is rounded first or last, depending on which operand it is.
 _REAL: Final = {"aten.add.Tensor", "aten.mul.Tensor"}
 _ALWAYS: Final = {"aten.eq.Tensor", "aten.ne.Tensor"}
 _INTEGRAL: Final = {
@@ -36,11 +37,12 @@ def commutes(node: Node, value_of: Callable[[str], Value | None]) -> bool:
         return isinstance(value, SymValue) and value.kind == "SymInt" and not node.kwargs
     if not isinstance(value, TensorValue) or value.stride is None or not _plain(node):
         return False
-    if node.target in _REAL:
-        return value.dtype in _INTEGERS or value.dtype in _FLOATS
-    if node.target in _ALWAYS:
-        return True
-    return all(_integral(argument, value_of) for argument in node.args[:2])
+    dtypes = {_dtype(argument, value_of) for argument in node.args[:2]}
+    if dtypes <= _INTEGERS:
+        return node.target not in _REAL or value.dtype in _INTEGERS
+    if len(dtypes) != 1 or None in dtypes or node.target in _INTEGRAL:
+        return False
+    return node.target in _ALWAYS or (dtypes == {value.dtype} and value.dtype in _FLOATS)
 
 
 def _plain(node: Node) -> bool:
@@ -50,6 +52,6 @@ def _plain(node: Node) -> bool:
     return set(node.kwargs) == {"alpha"} and type(alpha) is int and alpha == 1
 
 
-def _integral(argument: Argument, value_of: Callable[[str], Value | None]) -> bool:
+def _dtype(argument: Argument, value_of: Callable[[str], Value | None]) -> str | None:
     value = value_of(argument.node) if isinstance(argument, Ref) else None
-    return isinstance(value, TensorValue) and value.dtype in _INTEGERS
+    return value.dtype if isinstance(value, TensorValue) else None

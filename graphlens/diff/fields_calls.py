@@ -10,6 +10,7 @@ from graphlens.diff.commute import commutes
 from graphlens.diff.containers import takes_either
 from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
 from graphlens.diff.identifiers import IDENTIFIERS, identifiers
+from graphlens.diff.messages import are_messages, same_message
 from graphlens.diff.opinfo import MISSING, OpInfo, find
 from graphlens.diff.rows import Finding, shorten
 from graphlens.program.argument import Argument, Const, Ref, Seq, argument_text, refs, same_argument
@@ -48,17 +49,29 @@ class CallComparer:
         common = min(len(a.args), len(b.args))
         for i in range(start, common):
             for finding in self.arguments.differences(("args", f"args[{i}]"), a.args[i], b.args[i], bodies):
-                if self._chooses_kernel(a, b, i, finding):
-                    finding = structs.replace(finding, aspect="kernel")
-                elif i == IDENTIFIERS.get(a.target) and identifiers(a, b) is not None:
-                    finding = structs.replace(finding, aspect="identifier")
-                yield finding
+                if i == IDENTIFIERS.get(a.target) and identifiers(a, b) is not None:
+                    yield structs.replace(finding, aspect="identifier")
+                elif finding.aspect == "literal" and a.target == b.target:
+                    yield from self._literal(self._name(a, b, i), finding)
+                else:
+                    yield finding
         if len(a.args) == len(b.args) and not a.kwargs and not b.kwargs:
             return
         yield from self._beyond(a, b, common, bodies)
 
-    def _chooses_kernel(self, a: Node, b: Node, index: int, finding: Finding) -> bool:
-        return finding.aspect == "literal" and a.target == b.target and self._name(a, b, index) in _KERNEL_CHOICES
+    def _literal(self, name: str, finding: Finding) -> Iterator[Finding]:
+        """Judge another literal by the name of its parameter: some choose a kernel, some are only read by people."""
+        a, b = finding.value_a, finding.value_b
+        if finding.aspect == "literal" and name in _KERNEL_CHOICES:
+            yield structs.replace(finding, aspect="kernel")
+        elif finding.aspect == "literal" and are_messages(a, b, name):
+            if not same_message(a, b, self._same_name):
+                yield structs.replace(finding, aspect="message")
+        else:
+            yield finding
+
+    def _same_name(self, x: str, y: str) -> bool:
+        return y in (self.arguments.match.forward.get(x), self.arguments.matching.renaming.forward.get(x))
 
     def plainly_same(self, a: Node, b: Node) -> bool:
         """Whether two calls pass the same operands and simple literals: most do, and this is the fast way to see it."""
@@ -87,8 +100,7 @@ class CallComparer:
             place = ("kwargs", f"kwargs[{name!r}]")
             if name in a.kwargs and name in b.kwargs:
                 for finding in self.arguments.differences(place, a.kwargs[name], b.kwargs[name], bodies):
-                    kernel = finding.aspect == "literal" and name in _KERNEL_CHOICES
-                    yield structs.replace(finding, aspect="kernel") if kernel else finding
+                    yield from self._literal(name, finding)
             elif name in a.kwargs and name not in theirs:
                 yield self._one_sided(place, name, a.kwargs[name], info_b, mine=True)
             elif name in b.kwargs and name not in ours:
@@ -110,7 +122,8 @@ class CallComparer:
             yield self._one_sided(place, name, value, info, mine=mine)
             return
         one, two = (value, keywords[name]) if mine else (keywords[name], value)
-        found = list(self.arguments.differences(place, one, two, bodies))
+        differing = list(self.arguments.differences(place, one, two, bodies))
+        found = [kept for finding in differing for kept in self._literal(name, finding)]
         yield from found or [_respelled(place, name, one, two, mine=mine)]
 
     def _one_sided(self, place: Place, name: str, value: Argument, info: OpInfo | None, *, mine: bool) -> Finding:

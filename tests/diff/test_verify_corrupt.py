@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import combinations
 
@@ -12,6 +13,9 @@ from diff.certificates import by_name, call, given, pair, proof, swapped_partner
 from diff.certificates import program as program_of
 from diff.exports import nested_export, nested_program, reload
 from diff.models import exported
+from hypothesis import given as given_drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from graphlens.diff.alignment import Alignment, Ambiguous, Group
@@ -245,3 +249,26 @@ def test_branches_that_changed_places():
         graphs = dict(program.graphs)
         graphs[f"{step}.true_fn"], graphs[f"{step}.false_fn"] = graphs[f"{step}.false_fn"], graphs[f"{step}.true_fn"]
         assert refused(program, replace(program, graphs=graphs))
+
+
+def drawn_edits(program: Program) -> list[tuple[Callable[..., tuple[Program, object]], tuple[object, ...]]]:
+    """Every edit that is known to change what is computed, with where it can be made."""
+    found = [(edits.rewire, place) for place in edits.rewirings(program)]
+    found += [(edits.change_target, (p,)) for p in edits.calls(program, lambda n: n.target in edits.SWAPS)]
+    found += [(edits.change_literal, (p,)) for p in edits.calls(program, edits.has_literal)]
+    return found + [(edits.change_facet, (p, f)) for p in edits.tensors(program) for f in ("shape", "dtype", "device")]
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given_drawn(st.data())
+def test_any_two_things_wrong(data):
+    program = nested_program()
+    for _ in range(2):
+        change, where = data.draw(st.sampled_from(drawn_edits(program)))
+        program, _ = change(program, *where)
+    assert refused(nested_program(), program) or same_again(program)
+
+
+def same_again(program: Program) -> bool:
+    """Whether the second edit took the first one back."""
+    return all(graph.nodes == nested_program().graphs[path].nodes for path, graph in program.graphs.items())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
 from graphlens.diff.check.symbols import Renaming
+from graphlens.diff.messages import are_messages, same_message
 from graphlens.diff.opinfo import MISSING, OpInfo
 from graphlens.program.argument import (
     Argument,
@@ -28,6 +30,7 @@ KWARGS_ORDER = "order of keyword arguments"
 POSITIONAL = "keyword for positional"
 TUPLE_LIST = "tuple for list"
 COMMUTED = "commuted operands"
+MESSAGES = "other texts of assertions"
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Comparison:
     opaque: int = 0
     check: str = ""
     message: str = ""
+    same_name: Callable[[str, str], bool] = operator.eq
 
 
 def compare_arguments(
@@ -49,6 +53,7 @@ def compare_arguments(
     info: OpInfo | None,
     *,
     swap: bool = False,
+    same_name: Callable[[str, str], bool] = operator.eq,
 ) -> Comparison:
     """Compare all arguments of two nodes.
 
@@ -62,8 +67,10 @@ def compare_arguments(
         What the operator's schema says, where it is known: only then are defaults filled and keywords bound.
     swap
         Compare the first argument of `a` with the second of `b` and the other way round.
+    same_name
+        Whether a word in the message of an assertion names the same node or symbol as another.
     """
-    result = Comparison()
+    result = Comparison(same_name=same_name)
     if not swap and len(a.args) == len(b.args) and [*a.kwargs] == [*b.kwargs]:
         _alike(a, b, same_edge, renaming, info, result)
         return result
@@ -166,6 +173,8 @@ def compare_argument(
             if isinstance(left, Seq) and isinstance(right, Seq) and left.kind != right.kind:
                 result.rules[TUPLE_LIST] += 1
             stack.extend(reversed(list(zip(inner, other, strict=True))))
+        elif are_messages(left, right, place):
+            result.rules[MESSAGES] += not same_message(str(left), str(right), result.same_name)
         elif not _same_leaf(left, right, renaming):
             break
         elif isinstance(left, Opaque):

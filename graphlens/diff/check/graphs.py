@@ -53,6 +53,10 @@ class Bench:
         self.findings.rules[DUPLICATE_GETITEM] += 1
         return True
 
+    def same_name(self, x: str, y: str) -> bool:
+        """Whether a word names a node or a symbol that another word names on the other side."""
+        return self.mate.get(x) == y or self.renaming.forward.get(x) == y
+
     def undecided(self, x: str, y: str) -> bool:
         """Whether both stand in one proposal that this check cannot decide; then it is noted, not refused."""
         key = self.open.get("a:" + self.a.source(x)[0])
@@ -113,6 +117,9 @@ def check_pairs(bench: Bench) -> None:
     for x, y in bench.mate.items():
         node_a, node_b = bench.a.nodes[x], bench.b.nodes[y]
         findings.nodes += 1
+        if (x in live_a) != (y in live_b) and x in bench.a.picks and y in bench.b.picks:
+            findings.rules[UNUSED_GETITEM] += 1  # whoever uses the one looks at what it picks
+            continue
         if (x in live_a) != (y in live_b):
             side = "b" if x in live_a else "a"
             findings.refuse(bench.path, x, y, "pairs", f"nothing uses it in {side}")
@@ -194,14 +201,14 @@ def _arguments(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         b = structs.replace(b, args=(*b.args[:place], named[0], *b.args[place + 1 :]))
         bench.findings.rules[RENAMED_BODY] += 1
     swap = a.target in COMMUTATIVE and _exchanged(bench, a, b)
-    result = compare_arguments(a, b, bench.same_edge, bench.renaming, info, swap=swap)
+    result = compare_arguments(a, b, bench.same_edge, bench.renaming, info, swap=swap, same_name=bench.same_name)
     findings = bench.findings
     findings.edges += result.edges
     if result.check:
         return result.check, result.message
     if TUPLE_LIST in result.rules and not takes_either(a, bench.schemas):
         return "arguments", "a tuple for a list, which this call tells apart"
-    findings.rules.update(result.rules)
+    findings.rules.update({rule: count for rule, count in result.rules.items() if count})
     if "defaults filled" in result.rules and info is not None and info.builtin:
         findings.assumptions[f"schema defaults are those of torch {table_version()}"] = 1
     if result.opaque:
