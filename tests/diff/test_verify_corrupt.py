@@ -214,7 +214,10 @@ def test_every_facet_of_every_value(facet):
     assert len(places) > 50
     for place in places:
         edited, expected = edits.change_facet(program, place, facet)
-        assert refused(program, edited) == bool(expected), (place, facet)
+        if facet == "storage_offset" and edits.node_at(program, place).op == "call_function":
+            assert dict(proof(program, edited).rules) == {"recorded storage offsets": 1}
+        else:
+            assert refused(program, edited) == bool(expected), (place, facet)
 
 
 def test_facets_inside_containers():
