@@ -141,7 +141,10 @@ def edited(drafts: list[Draft], edits: int, rng: random.Random) -> tuple[list[Dr
         i = next(literal)
         last = found[i].literals[-1]
         found[i].literals = (*found[i].literals[:-1], (last + 1) if type(last) is int else last * 1.5)
-    swaps = iter([i for i in inner if found[i].target in ORDERED])
+    # where both operands are made alike, swapping them only renames
+    swaps = iter(
+        [i for i in inner if found[i].target in ORDERED and len({found[p].target for p in found[i].operands}) == 2]
+    )
     touched = set()
     for _ in range(edits):
         i = next(swaps)

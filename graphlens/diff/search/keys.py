@@ -38,6 +38,10 @@ class Shape:
     pure: bool
 
 
+NO_SHAPE = Shape("", (), {}, frozenset(), commutative=False, pure=False)
+"""That of what is no `call_function`."""
+
+
 @cache
 def shape_of(target: str) -> Shape:
     """Return the `Shape` of an operator that torch's table holds, an empty one for others."""
@@ -107,6 +111,24 @@ def flatten(argument: Argument, operands: list[str], symbol: Callable[[str], str
     return tuple(parts)
 
 
+def outline(args: tuple[Argument, ...], operands: list[str], symbol: Callable[[str], str]) -> list[Hashable]:
+    """Return positional arguments with `Ref` for every node, whose names go to `operands`.
+
+    This is the inner loop of the whole search: calls of one outline have one key, which is worked out once.
+    """
+    found: list[Hashable] = []
+    for argument in args:
+        kind = type(argument)
+        if kind is Ref:
+            operands.append(argument.node)  # type: ignore[union-attr]
+            found.append(Ref)
+        elif kind is int or kind is str or argument is None:
+            found.append(argument)
+        else:
+            found.append(_value(argument, operands, symbol))
+    return found
+
+
 def literals(
     args: tuple[Argument, ...],
     kwargs: Mapping[str, Argument],
@@ -114,10 +136,7 @@ def literals(
     operands: list[str],
     symbol: Callable[[str], str],
 ) -> list[Hashable]:
-    """Return the literals of a call that are not defaults, each after its position; operands go to `operands`.
-
-    This is the inner loop of the whole search: the common kinds of argument are decided without a call.
-    """
+    """Return the literals of a call that are not defaults, each after its position; operands go to `operands`."""
     found: list[Hashable] = []
     defaults = shape.defaults
     known = len(defaults)
@@ -129,9 +148,7 @@ def literals(
             operands.append(argument.node)  # type: ignore[union-attr]
             found.append(position)
             continue
-        value: Hashable = argument
-        if kind is not int and kind is not str and argument is not None:
-            value = _value(argument, operands, symbol)
+        value = _value(argument, operands, symbol)
         if position >= known or value != defaults[position]:
             found.append((position, value))
     if kwargs:
@@ -150,7 +167,10 @@ def _value(argument: Argument, operands: list[str], symbol: Callable[[str], str]
     kind = type(argument)
     if kind is Seq:
         items = argument.items  # type: ignore[union-attr]
-        return items if all(type(item) is int for item in items) else flatten(argument, operands, symbol)
+        for item in items:
+            if type(item) is not int:
+                return flatten(argument, operands, symbol)
+        return items
     if kind is bool or kind is int or kind is float or kind is str or argument is None:
         return _literal(argument)
     parts = flatten(argument, operands, symbol)

@@ -85,7 +85,7 @@ def _join(joined: dict[tuple[str, int], tuple[str, int]], x: tuple[str, int], y:
 
 
 def interchangeable(
-    match: Match, keys: tuple[list[int], list[int]], modules: tuple[dict[int, int], dict[int, int]]
+    match: Match, keys: tuple[list[int], list[int]], modules: tuple[list[int], list[int]]
 ) -> list[Entry]:
     """List free nodes of the same key and surroundings on both sides, which evidence cannot tell apart."""
     free_a, free_b = match.free()
@@ -99,11 +99,11 @@ def interchangeable(
 
 
 def _classes(
-    table: Table, free: list[int], key: list[int], modules: dict[int, int]
+    table: Table, free: list[int], key: list[int], modules: list[int]
 ) -> dict[tuple[int, int, int, int], list[int]]:
     found: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
     for i in free:
-        found[key[i], modules.get(i, -1), len(table.operands[i]), len(table.users[i])].append(i)
+        found[key[i], modules[i], len(table.operands[i]), len(table.users[i])].append(i)
     return found
 
 

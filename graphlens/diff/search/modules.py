@@ -28,6 +28,14 @@ class Stacks:
         self.by_id: dict[int, str] = {}
         self.by_value: dict[Stack, str] = {}
         self.kept: list[Stack] = []
+        self.tables: dict[int, list[str]] = {}
+
+    def of(self, table: Table) -> list[str]:
+        """Return the name of the innermost module call around each node of a table."""
+        known = self.tables.get(id(table))
+        if known is None:
+            known = self.tables[id(table)] = [self.innermost(node) for node in table.nodes]
+        return known
 
     def innermost(self, node: Node) -> str:
         """Return the name of the innermost module call around a node, ``""`` for the root or unknown."""
@@ -58,8 +66,9 @@ def module_tree(tables: Mapping[str, Table], stacks: Stacks) -> ModuleTree:
         if id(table) in seen:
             continue
         seen.add(id(table))
+        names = stacks.of(table)
         for i, node in enumerate(table.nodes):
-            name = stacks.innermost(node)
+            name = names[i]
             if name not in chains:
                 chains[name] = _enter(tree, node.module_stack)
             if node.op not in ("placeholder", "get_attr", "output"):

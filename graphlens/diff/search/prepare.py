@@ -69,8 +69,10 @@ def _bodies(path: str, graph: Graph, structure: Mapping[str, int]) -> dict[str, 
     """Map each get_attr that holds a nested graph to that graph's structure."""
     found: dict[str, Hashable] = {}
     for node in graph.nodes:
+        if not node.subgraphs:
+            continue
         held = {s.attribute: child_path(path, node.name, s.role) for s in node.subgraphs}
-        for name in node.inputs if held else ():
+        for name in node.inputs:
             if name in graph and graph[name].op == "get_attr" and graph[name].target in held:
                 found[name] = ("graph", structure.get(held[graph[name].target], -1))
     return found

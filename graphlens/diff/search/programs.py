@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
@@ -44,7 +44,8 @@ def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -
     """Align two programs; see `graphlens.diff.align.align`."""
     pinned = pins.read_pins(a, b, given)
     inputs = anchors.input_pairs(a, b, lambda fqn: fqn)
-    known = symbols.elect(symbols.votes(anchors.input_values(a, b, inputs)))
+    dynamic = bool(a.symbol_table and b.symbol_table)
+    known = symbols.elect(symbols.votes(anchors.input_values(a, b, inputs))) if dynamic else {}
     search = _prepared(a, b, known, pinned)
     inputs = _follow_modules(search, a, b, inputs)
     stack: list[tuple[Paths, Match]] = (
@@ -69,8 +70,7 @@ def _follow_modules(search: Search, a: Program, b: Program, inputs: list[tuple[s
     """Find out which module became which, and pair weights accordingly."""
     for stacks, prepared in zip(search.stacks, (search.a, search.b), strict=True):
         for table in prepared.tables.values():
-            for node in table.nodes:
-                stacks.innermost(node)
+            stacks.of(table)
     if search.stacks[0].names() == search.stacks[1].names():
         return inputs
     tree_a = module_tree(search.a.tables, search.stacks[0])
@@ -102,8 +102,12 @@ def _pin(search: Search, paths: Paths, match: Match) -> None:
 
 def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Match]]:
     """Solve one pair of graphs, keep the result, and return the nested ones with their anchors."""
-    match.homes = _homes(search, match)
-    solved = solve(match, search.intern, lambda each: _modules(search, each))
+    modules = _modules(search, match)
+    if search.modules is not None:
+        match.homes = _homes(search, match, search.modules)
+    elif max(modules[0], default=-1) >= 0:
+        match.homes = modules
+    solved = solve(match, search.intern, modules)
     for i, node in enumerate(match.a.nodes):
         if node.subgraphs and match.mate_a[i] >= 0:
             pair_holders(match, i, paths, _bodies(search, paths, match, i))
@@ -144,37 +148,27 @@ def _children(search: Search, paths: Paths, match: Match, i: int) -> list[tuple[
 
 
 def _modules(search: Search, match: Match) -> Modules:
-    """Number the modules of the free nodes; modules that correspond have the same number."""
-    free_a, free_b = match.free()
-    translate: Callable[[str], str | None] = (lambda name: name) if search.modules is None else search.modules.get
+    """Number the modules of the nodes; modules that correspond have the same number."""
     numbers = search.numbers
-    ours: dict[int, int] = {}
-    for i in free_a:
-        name = search.stacks[0].innermost(match.a.nodes[i])
-        image = translate(name) if name else None
-        if image is not None:
-            ours[i] = numbers.setdefault(image, len(numbers))
-    theirs: dict[int, int] = {}
-    for j in free_b:
-        name = search.stacks[1].innermost(match.b.nodes[j])
-        if name:
-            theirs[j] = numbers.setdefault(name, len(numbers))
-    return ours, theirs
+    ours, theirs = search.stacks[0].of(match.a), search.stacks[1].of(match.b)
+    images = {name: name if search.modules is None else search.modules.get(name) for name in dict.fromkeys(ours)}
+    known = {name: numbers.setdefault(name, len(numbers)) for name in dict.fromkeys(theirs) if name}
+    number_of = {name: known.get(image or "", -1) for name, image in images.items()}
+    known[""] = -1
+    return [number_of[name] for name in ours], [known[name] for name in theirs]
 
 
-def _homes(search: Search, match: Match) -> Homes | None:
-    """Number the innermost module around each node that has a counterpart; `None` where all modules have."""
-    if search.modules is None:
-        return None
+def _homes(search: Search, match: Match, modules: Mapping[str, str]) -> Homes:
+    """Number the innermost module around each node that has a counterpart."""
     numbers = search.numbers
-    known = {image: image for image in search.modules.values()}
+    known = {image: image for image in modules.values()}
 
     def home(node: Node, images: Mapping[str, str]) -> int:
         stack = node.module_stack
         name = next((images[call.call] for call in reversed(stack) if call.call in images), "")
         return numbers.setdefault(name, len(numbers)) if stack else ANYWHERE
 
-    return [home(node, search.modules) for node in match.a.nodes], [home(node, known) for node in match.b.nodes]
+    return [home(node, modules) for node in match.a.nodes], [home(node, known) for node in match.b.nodes]
 
 
 def _assemble(search: Search, a: Program, b: Program, known: dict[str, str]) -> Alignment:

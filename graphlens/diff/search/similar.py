@@ -17,7 +17,8 @@ THRESHOLD, MARGIN = 0.5, 0.08
 _MOST = 64
 
 Ladder = tuple[tuple[list[int], list[int]], ...]
-Modules = tuple[dict[int, int], dict[int, int]]
+Modules = tuple[list[int], list[int]]
+"""For each node of both sides, the number of its module; ``-1`` where it has none that corresponds to one of the other side."""
 
 
 class Score(NamedTuple):
@@ -44,7 +45,7 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
         ("key", _key(a, b, i, j, ladder)),
         ("operands", 0.25 * found.operands / found.total if found.total else 0.1),
         ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
-        ("module", 0.1 if modules[0].get(i, -1) == modules[1].get(j, -2) else 0.0),
+        ("module", 0.1 if -1 != modules[0][i] == modules[1][j] else 0.0),
         ("name", 0.1 if a.name == b.name else 0.0),
         ("source", 0.05 if _source(a) and _source(a) == _source(b) else 0.0),
         ("value", 0.05 * _value(a, b)),
@@ -81,17 +82,17 @@ def candidates(match: Match, i: int, buckets: Mapping[tuple[str, int], list[int]
         v = match.mate_a[use >> SLOT_BITS]
         if v >= 0:
             found.update((q, None) for q in match.b.operands[v][:_MOST])
-    bucket = buckets.get((packet(match.a.nodes[i]), modules[0].get(i, -1)), [])
+    bucket = buckets.get((packet(match.a.nodes[i]), modules[0][i]), [])
     found.update((j, None) for j in bucket[:_MOST])
     op = match.a.nodes[i].op
     return [j for j in found if match.mate_b[j] == FREE and match.b.nodes[j].op == op and j not in match.b.twin]
 
 
-def buckets_of(table: Table, free: list[int], modules: Mapping[int, int]) -> dict[tuple[str, int], list[int]]:
+def buckets_of(table: Table, free: list[int], modules: list[int]) -> dict[tuple[str, int], list[int]]:
     """Sort free nodes by operator and module; a bucket with too many says nothing and is left out."""
     found: dict[tuple[str, int], list[int]] = defaultdict(list)
     for j in free:
-        found[packet(table.nodes[j]), modules.get(j, -1)].append(j)
+        found[packet(table.nodes[j]), modules[j]].append(j)
     return {place: nodes for place, nodes in found.items() if len(nodes) <= _MOST}
 
 

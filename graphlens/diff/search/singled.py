@@ -24,10 +24,10 @@ def singled_step(match: Match, keys: Keys, modules: Modules, label: str) -> int:
     return made
 
 
-def _places(table: Table, free: list[int], key: list[int], modules: dict[int, int]) -> dict[Place, int]:
+def _places(table: Table, free: list[int], key: list[int], modules: list[int]) -> dict[Place, int]:
     found: dict[Place, int] = {}
     for i in free:
-        module = modules.get(i, -1)
+        module = modules[i]
         uses = table.users[i]
         if module < 0 or len(uses) > _MOST_USES:
             continue

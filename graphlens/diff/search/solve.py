@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from graphlens.diff.search.colors import Painter, color_step
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
 from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_twins
@@ -13,14 +13,15 @@ from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.similar import Modules, similar_step
 from graphlens.diff.search.singled import singled_step
-from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, spread
+from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, own_weights, spread
 from graphlens.diff.search.symmetric import symmetric_step
 from graphlens.diff.search.table import Table, weaker_key
 
 _FEW = 2000
+_SMALL = 128
+_RADII = (3, 3, 2, 1)
 _ROUNDS = 64
 _LABELS = ("", " up to sizes", " up to literals")
-ModulesOf = Callable[[Match], Modules]
 
 
 @dataclass(frozen=True)
@@ -40,51 +41,38 @@ class Rung:
     label: str
 
 
-def solve(match: Match, intern: Interner, modules_of: ModulesOf) -> Solved:
+def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     """Extend a match that holds the anchors as far as evidence goes, and say of the rest what can be said.
 
     Where modules were renamed, added or removed, first everything that stays in its module is paired: what the layer after
     a removed one starts with is computed from the same as what the removed one started with, and is not that.
     """
     full = _rung(match, (match.a.key, match.b.key), "")
-    if match.homes is not None:
-        _pairs(match, full, intern, modules_of)
-        match.homes = None
-    _pairs(match, full, intern, modules_of)
-    pair_twins(match)
-    return Solved(match, _rest(match, full.keys, modules_of))
-
-
-def _pairs(match: Match, full: Rung, intern: Interner, modules_of: ModulesOf) -> None:
     forward_all(match, full.links, "same")
-    if not match.open():
-        return
-    modules = modules_of(match)
-    if match.homes is None:
-        _in_place(match, full, modules, intern)
-    spread(match, full.keys, full.links, match.free()[0], (TWO,), "propagated", None)
+    if match.open() and sum(map(len, match.free())) > _SMALL:
+        _surroundings(match, full.keys, modules)
+    if match.homes is not None:
+        _pairs(match, full, intern, modules)
+        match.homes = None
+    _pairs(match, full, intern, modules)
+    pair_twins(match)
+    return Solved(match, _rest(match, full.keys, modules))
+
+
+def _surroundings(match: Match, keys: Keys, modules: Modules) -> None:
+    """Pair what its surroundings single out; a single edge says enough only within a module."""
+    own_weights(match, keys)
+    painter = Painter(match)
+    for radius in _RADII if max(modules[0]) >= 0 else _RADII[:-1]:
+        color_step(match, painter, keys, modules, radius)
+
+
+def _pairs(match: Match, full: Rung, intern: Interner, modules: Modules) -> None:
+    forward_all(match, full.links, "same")
+    if match.open():
+        spread(match, full.keys, full.links, match.free()[0], (TWO,), "propagated", None)
     if match.open():
         _climb(match, full, intern, modules)
-
-
-def _in_place(match: Match, full: Rung, modules: Modules, intern: Interner) -> None:
-    """Match within modules of one name first, so that two layers that changed places keep what is theirs."""
-    if not (modules[0] and modules[1]):
-        return
-    keys = (_placed(full.keys[0], modules[0], intern), _placed(full.keys[1], modules[1], intern))
-    links = _rung(match, keys, "").links
-    for _ in range(_ROUNDS):
-        before = len(match.free()[0])
-        spread(match, keys, links, match.free()[0], (TWO,), "propagated", None)
-        if not match.open():
-            return
-        made = merkle_step(match, keys, intern) + singled_step(match, full.keys, modules, "")
-        if not match.open() or not made or made * 10 < before > _FEW:
-            return
-
-
-def _placed(key: list[int], modules: dict[int, int], intern: Interner) -> list[int]:
-    return [intern((number, modules[i])) if i in modules else number for i, number in enumerate(key)]
 
 
 def _rung(match: Match, keys: Keys, label: str) -> Rung:
@@ -143,11 +131,11 @@ def _weaker(table: Table, mate: list[int], rung: int, intern: Interner) -> list[
     return [-1 if j != FREE else weaker_key(table, i, rung, intern) for i, j in enumerate(mate)]
 
 
-def _rest(match: Match, keys: Keys, modules_of: ModulesOf) -> tuple[Entry, ...]:
+def _rest(match: Match, keys: Keys, modules: Modules) -> tuple[Entry, ...]:
     free_a, free_b = match.free()
     if not free_a or not free_b:
         return ()
-    entries = interchangeable(match, keys, modules_of(match))
+    entries = interchangeable(match, keys, modules)
     for ours, theirs, _ in entries:
         for i in ours:
             match.mate_a[i] = GROUPED

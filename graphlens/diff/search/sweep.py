@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 
 from graphlens.diff.search.evidence import Witnesses, describe, witnesses
 from graphlens.diff.search.match import FREE, Match
@@ -81,6 +81,23 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
                 mate_a[i], mate_b[j] = j, i
                 hows[i], confidence[i], notes[i] = how, 1.0, COMPUTED[min(len(ours), 63)]
                 break
+
+
+def own_weights(match: Match, keys: Keys) -> None:
+    """Pair nodes that are the only ones to use one input of the program: its name says which they are."""
+    users_a, users_b = match.a.users, match.b.users
+    found: dict[tuple[int, int], None] = {}
+    for p, node in enumerate(match.a.nodes):
+        q = match.mate_a[p]
+        if q >= 0 and node.op == "placeholder" and len(users_a[p]) == len(users_b[q]) == 1:
+            i, j = users_a[p][0] >> SLOT_BITS, users_b[q][0] >> SLOT_BITS
+            free = match.mate_a[i] == FREE == match.mate_b[j]
+            if free and keys[0][i] == keys[1][j] and not witnesses(match, i, j).hard:
+                found[i, j] = None
+    ours, theirs = Counter(i for i, _ in found), Counter(j for _, j in found)
+    for i, j in found:
+        if ours[i] == theirs[j] == 1:
+            match.pair(i, j, "propagated", 0.95, ("the only user of an input",))
 
 
 def spread(
@@ -163,19 +180,19 @@ class Singular:
 
     __slots__ = ("counts", "keys", "modules")
 
-    def __init__(self, match: Match, keys: Keys, modules: tuple[dict[int, int], dict[int, int]]) -> None:
+    def __init__(self, match: Match, keys: Keys, modules: Keys) -> None:
         self.keys, self.modules = keys, modules
         self.counts: tuple[dict[tuple[int, int], int], dict[tuple[int, int], int]] = ({}, {})
         for side, free in enumerate(match.free()):
             counts = self.counts[side]
             for i in free:
-                place = (modules[side].get(i, -1), keys[side][i])
+                place = (modules[side][i], keys[side][i])
                 counts[place] = counts.get(place, 0) + 1
 
     def __call__(self, i: int, j: int) -> bool:
         """Whether `i` and `j` are such a pair, in modules that correspond."""
-        module = self.modules[0].get(i, -1)
-        if module < 0 or module != self.modules[1].get(j, -2):
+        module = self.modules[0][i]
+        if module < 0 or module != self.modules[1][j]:
             return False
         return self.counts[0].get((module, self.keys[0][i])) == self.counts[1].get((module, self.keys[1][j])) == 1
 

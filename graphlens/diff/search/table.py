@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.search.intern import Interner
-from graphlens.diff.search.keys import BARE, Shape, by_body, literals, mask, shape_for
+from graphlens.diff.search.keys import BARE, NO_SHAPE, Shape, by_body, literals, mask, outline, shape_for
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue
@@ -36,7 +36,7 @@ class Table:
     def __init__(self, graph: Graph, symbol: Callable[[str], str], schemas: Mapping[str, str], labels: Labels) -> None:
         count = len(graph.nodes)
         self.nodes = graph.nodes
-        self.index = {node.name: i for i, node in enumerate(graph.nodes)}
+        self.index = graph.index
         self.symbol, self.schemas = symbol, schemas
         self.labels, self.weak_labels = labels
         self.key: list[int] = []
@@ -63,45 +63,63 @@ def build(
     node name.
     """
     table = Table(graph, symbol, schemas, labels)
-    index, twin, numbers = table.index, table.twin, intern.numbers
+    index, twin = table.index, table.twin
     commutative, effect = table.commutative, table.effect
     picked: dict[tuple[int, int], int] = {}
     shapes: dict[str, Shape] = {}
+    known: dict[tuple[Hashable, ...], int] = {}
     add_key, add_operands = table.key.append, table.operands.append
     for i, node in enumerate(graph.nodes):
         target = node.target
-        shape = shapes.get(target)
-        if shape is None:
-            shape = shapes[target] = shape_for(target, schemas)
         names: list[str] = []
-        found = literals(node.args, node.kwargs, shape, names, symbol)
-        operands = [index[name] for name in names if name in index]
+        shape = NO_SHAPE
+        if node.op == "call_function":
+            shape = shapes.get(target) or shapes.setdefault(target, shape_for(target, schemas))
+        if shape is NO_SHAPE or node.kwargs or node.subgraphs:
+            key = _key(table, node, shape, names, intern)
+        else:
+            outlined = (target, node.code, *outline(node.args, names, symbol))
+            found = known.get(outlined)
+            key = known[outlined] = _key(table, node, shape, [], intern) if found is None else found
+        operands = _operands(index, names)
         if twin:
             operands = [twin.get(p, p) for p in operands]
-        if node.op == "call_function":
+        if shape is NO_SHAPE:
+            effect[i] = node.op != "get_attr"
+        else:
             if shape.commutative:
                 commutative[i] = _unordered(node)
-            if node.subgraphs:
-                found = by_body(target, found, _held(names, labels[0]))
             if not shape.pure or node.subgraphs:
                 effect[i] = not behaviour(node, schemas, does.get(node.name)).pure
             elif target == GETITEM and len(operands) == 1:
                 _pick(graph, i, operands[0], picked, twin)
-            head = (target, node.code) if node.code else target
-        else:
-            head = node.op
-            found.insert(0, _label(node, labels[0]))
-            effect[i] = node.op != "get_attr"
-        add_key(numbers.setdefault((head, *found), len(numbers)))
+        add_key(key)
         add_operands(operands)
     _link(table)
     return table
+
+
+def _key(table: Table, node: Node, shape: Shape, names: list[str], intern: Interner) -> int:
+    """Number the full match key of a node; the names of its operands go to `names`."""
+    found = literals(node.args, node.kwargs, shape, names, table.symbol)
+    if node.op != "call_function":
+        return intern(((node.op, _label(node, table.labels)), *found))
+    if node.subgraphs:
+        found = by_body(node.target, found, _held(names, table.labels))
+    return intern(((node.target, node.code) if node.code else node.target, *found))
 
 
 def _held(names: list[str], labels: Mapping[str, Hashable]) -> Hashable:
     """What the nested graphs among the operands compute."""
     found = (labels.get(name) for name in names)
     return tuple(label for label in found if isinstance(label, tuple) and label[0] == "graph")
+
+
+def _operands(index: Mapping[str, int], names: list[str]) -> list[int]:
+    try:
+        return [index[name] for name in names]
+    except KeyError:
+        return [index[name] for name in names if name in index]
 
 
 def _label(node: Node, labels: Mapping[str, Hashable]) -> Hashable:
@@ -147,13 +165,13 @@ def _link(table: Table) -> None:
 def weaker_key(table: Table, i: int, rung: int, intern: Interner) -> int:
     """Return the match key of a node on a weaker rung of the ladder."""
     node = table.nodes[i]
-    shape = shape_for(node.target, table.schemas)
+    call = node.op == "call_function"
+    shape = shape_for(node.target, table.schemas) if call else NO_SHAPE
     names: list[str] = []
     found = literals(node.args, node.kwargs, shape, names, table.symbol)
-    if node.op == "call_function":
+    if call:
         found = by_body(node.target, found, _held(names, table.labels)) if node.subgraphs else found
         return intern((rung, node.target, *mask(found, shape, rung)))
-    label = (
-        _label(node, table.weak_labels if rung == BARE else table.labels) if node.op != "call_module" else node.target
-    )
+    labels = table.weak_labels if rung == BARE else table.labels
+    label = _label(node, labels) if node.op != "call_module" else node.target
     return intern((rung, node.op, label, *mask(found, shape, rung)))

@@ -1,0 +1,124 @@
+"""Colours: match keys refined by everything within a few edges, above and below (rounds of Weisfeiler and Leman).
+
+A matched node has the colour of its pair and passes nothing on, so a colour tells a free node by its surroundings up to
+the nearest matched ones. Which operand is which plays no part, so that swapped operands change no colour. Colours only
+propose, so 64 bits are enough.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphlens.diff.search.match import FREE, GROUPED, Match
+from graphlens.diff.search.similar import Modules
+from graphlens.diff.search.table import Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
+    Numbers = NDArray[np.int64]
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_SALTS = (0x3C79AC492BA7B653, 0x1C69B3F74AC4AE35)
+Keys = tuple[list[int], list[int]]
+
+
+class Edges(NamedTuple):
+    """Edges as arrays, ascending by the node that learns from the other."""
+
+    learner: Numbers
+    source: Numbers
+
+    def of(self, nodes: NDArray[np.bool_]) -> Edges:
+        """Return the edges from which some nodes learn."""
+        chosen = nodes[self.learner]
+        return Edges(self.learner[chosen], self.source[chosen])
+
+
+def edges_of(table: Table) -> tuple[Edges, Edges]:
+    """Return the edges of a table: to operands, and to users. What is alive does not hear of dead users."""
+    import numpy as np
+
+    count = len(table)
+    sizes = np.fromiter(map(len, table.operands), dtype=np.int64, count=count)
+    operand = np.fromiter(chain.from_iterable(table.operands), dtype=np.int64, count=int(sizes.sum()))
+    user = np.repeat(np.arange(count), sizes)
+    live = np.frombuffer(bytes(table.live), dtype=np.uint8)
+    heard = live[user] >= live[operand]
+    if table.twin:
+        heard &= ~np.isin(user, np.fromiter(table.twin, dtype=np.int64))
+    order = np.flatnonzero(heard)[np.argsort(operand[heard], kind="stable")]
+    return Edges(user, operand), Edges(operand[order], user[order])
+
+
+class Painter:
+    """Colours the nodes of both sides, again and again as the match grows."""
+
+    def __init__(self, match: Match) -> None:
+        self.match = match
+        self.edges = (edges_of(match.a), edges_of(match.b))
+
+    def __call__(self, keys: Keys, modules: Modules, radius: int) -> tuple[Words, Words]:
+        """Return the colours of all nodes of either side."""
+        import numpy as np
+
+        found = []
+        mates = (self.match.mate_a, self.match.mate_b)
+        for side in (0, 1):
+            mate = np.array(mates[side], dtype=np.int64)
+            anchor = mate if side else np.arange(len(mate))
+            module = np.array(modules[side], dtype=np.int64) + 1
+            label = (np.array(keys[side], dtype=np.int64) + (module << 32)) * 2 + 2
+            label = np.where(mate >= 0, anchor * 2 + 3, np.where(mate == GROUPED, 1, label))
+            found.append(_rounds(_mix(label.astype(np.uint64)), mate == FREE, self.edges[side], radius))
+        return found[0], found[1]
+
+
+def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges, Edges], radius: int) -> Words:
+    """Refine the colours of the free nodes `radius` times."""
+    import numpy as np
+
+    color = base
+    relevant: list[tuple[Numbers, Numbers, np.uint64, Numbers]] = []
+    for part, salt in zip(edges, _SALTS, strict=True):
+        learner, source = part.of(free)
+        if len(learner):
+            starts = np.flatnonzero(np.r_[True, learner[1:] != learner[:-1]])
+            relevant.append((learner[starts], source, np.uint64(salt), starts))
+    with np.errstate(over="ignore"):
+        for _ in range(radius):
+            total = base * np.uint64(_GOLDEN)
+            for owners, near, way, starts in relevant:
+                total[owners] += np.add.reduceat(_mix(color[near] ^ way), starts)
+            color = np.where(free, _mix(total), base)
+    return color
+
+
+def _mix(words: Words) -> Words:
+    """Scramble 64-bit words (the finaliser of SplitMix64, Steele, Lea and Flood 2014)."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return words ^ (words >> np.uint64(31))
+
+
+def color_step(match: Match, painter: Painter, keys: Keys, modules: Modules, radius: int) -> int:
+    """Pair free nodes whose colour nothing else has, on either side; return how many."""
+    import numpy as np
+
+    free = [np.array(side, dtype=np.int64) for side in match.free()]
+    colors = painter(keys, modules, radius)
+    singles = []
+    for side in (0, 1):
+        values, at, counts = np.unique(colors[side][free[side]], return_index=True, return_counts=True)
+        alone = counts == 1
+        singles.append((values[alone], free[side][at[alone]]))
+    _, left, right = np.intersect1d(singles[0][0], singles[1][0], assume_unique=True, return_indices=True)
+    note = ("the only one with these surroundings",)
+    pairs = zip(singles[0][1][left].tolist(), singles[1][1][right].tolist(), strict=True)
+    return sum(match.pair(i, j, "same", 0.98, note) for i, j in pairs)
