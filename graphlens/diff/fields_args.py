@@ -48,7 +48,9 @@ class ArgumentComparer:
             elif type(left) is Ref and type(right) is Ref:
                 agreement, source = self.match.refer(left.node, right.node)
                 if agreement is not Agreement.SAME:
-                    yield self._rewired(here, left, right, source)
+                    finding = self._rewired(here, left, right, source)
+                    again = source and self.matching.merged(self.match).same(left.node, right.node)
+                    yield structs.replace(finding, aspect="merged") if again else finding
             elif type(left) is not type(right):
                 yield self._of_two_kinds(here, left, right)
             elif isinstance(left, Seq | Map | Slice):

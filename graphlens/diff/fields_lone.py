@@ -89,6 +89,8 @@ class LoneNodes:
             return ""
         if name not in facts.live and facts.pure(name):
             return "dead"
+        if self.matching.merged(match).duplicate(name, side="ab"[side]):
+            return "duplicate"
         if facts.does.get(name, PURE).effects == (ASSERT,):
             return "assertion"
         if name in facts.picks and self._picked_again(match, facts, name, side):

@@ -9,6 +9,8 @@ from functools import cached_property
 
 from graphlens.diff.alignment import Alignment, Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.live import Facts, all_facts
+from graphlens.diff.check.merged import Merged
+from graphlens.diff.check.storage import passed, ties
 from graphlens.diff.renaming import Renaming
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program, child_path
@@ -120,6 +122,20 @@ class Matching:
     def facts(self) -> tuple[Mapping[str, Facts], Mapping[str, Facts]]:
         """What is alive and what has effects in each graph of `a` and of `b`, by graph path."""
         return all_facts(self.a, self.schemas), all_facts(self.b, self.schemas)
+
+    def merged(self, match: GraphMatch) -> Merged:
+        """What one side of a pair of graphs computes twice and the other perhaps once."""
+        found = self._merged.get(match.path_a)
+        if found is None:
+            facts = self.facts[0][match.path_a], self.facts[1][match.path_b]
+            tied = ties((self.a, self.b), (match.path_a, match.path_b), facts, match.forward)
+            tied = (*tied, passed(self.a, match.path_a, facts[0]))
+            found = self._merged[match.path_a] = Merged(*facts, match.forward, tied)
+        return found
+
+    @cached_property
+    def _merged(self) -> dict[str, Merged]:
+        return {}
 
     @cached_property
     def root(self) -> GraphMatch:

@@ -16,6 +16,7 @@ from graphlens.diff.check.constants import Constants, Weights
 from graphlens.diff.check.findings import Findings, counted
 from graphlens.diff.check.graphs import Bench, check_pairs, check_totality, one_to_one, open_proposals
 from graphlens.diff.check.live import Facts, all_facts
+from graphlens.diff.check.merged import Merged
 from graphlens.diff.check.order import Sides, check_order
 from graphlens.diff.check.storage import passed, ties
 from graphlens.diff.check.symbols import Renaming
@@ -108,15 +109,16 @@ def _check_graph(
 ) -> None:
     fa, fb = facts
     schemas = {**a.schemas, **b.schemas}
-    bench = Bench(
-        graph.path_a, fa, fb, mate, open_proposals(graph, findings), schemas, values.renaming, values, findings
-    )
+    tied = ties((a, b), (graph.path_a, graph.path_b), facts, mate)
+    given = passed(a, graph.path_a, fa)
+    merged = Merged(fa, fb, mate, (*tied, given))
+    undecided = open_proposals(graph, findings)
+    bench = Bench(graph.path_a, fa, fb, mate, undecided, schemas, merged, values.renaming, values, findings)
     check_totality(bench)
     check_pairs(bench)
     if graph.path_a != ROOT:
         check_inputs(graph.path_a, fa, fb, mate, findings)
-    tied = ties((a, b), (graph.path_a, graph.path_b), facts, mate)
-    check_order(Sides(graph.path_a, fa, fb, mate, tied, passed(a, graph.path_a, fa)), findings)
+    check_order(Sides(graph.path_a, fa, fb, mate, tied, given), findings)
 
 
 def _children(

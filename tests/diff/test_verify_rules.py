@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from graphlens.diff import compare
 from graphlens.diff.commute import COMMUTATIVE, commutes
+from graphlens.program.parts import Symbol
 from graphlens.program.program import Program
 from graphlens.program.value import ConstValue, ContainerValue, SymValue, TensorValue
 
@@ -150,6 +151,7 @@ def test_what_an_assertion_says():
         return made(
             given("x", SymValue("SymInt", symbol)), call(node, "_operator.le", "%x", 5, value=SymValue("SymBool", f"{symbol} <= 5")),
             call("check", "aten._assert_scalar.default", f"%{node}", text, value=None), outputs=("x",),
+            symbol_table=(Symbol(name=symbol),),
         )  # fmt: skip
 
     text = "Runtime assertion failed for expression {} <= 5 on node '{}'"
@@ -304,3 +306,133 @@ def test_symbolic_arithmetic_commutes():
         assert torch.sym_max(a, b) == torch.sym_max(b, a)
         assert torch.sym_min(a, b) == torch.sym_min(b, a)
         assert (a + b, a * b) == (b + a, b * a)
+
+
+# Common subexpressions, merged on one side.
+
+
+def twice(
+    first: str, second: str | None, *before, use=("%s", "%t"), outputs=("d",), args=("%x",), between=()
+) -> Program:
+    again = () if second is None else (call("t", second, *args),)
+    return made(
+        given("x"), given("z"), *before, call("s", first, *args), *between, *again,
+        call("d", "aten.sub.Tensor", *use), outputs=outputs,
+    )  # fmt: skip
+
+
+def test_duplicates_that_one_side_merged():
+    two, one = twice("aten.sin.default", "aten.sin.default"), twice("aten.sin.default", None, use=("%s", "%s"))
+    accepted(two, one, {"merged duplicates": 1})
+    for a, b, kind in ((two, one, "only_a"), (one, two, "only_b")):
+        diff = compare(a, b)
+        assert diff.proof.level == "identical up to", str(diff)
+        assert diff.worst == "cosmetic"
+        assert {row.severity for row in diff.rows} == {"cosmetic"}
+        assert [(row.field, row.kind, row.aspect, row.cause) for row in diff.rows if row.cause == "root"] == [
+            ("target", kind, "duplicate", "root")
+        ]
+        assert [row.aspect for row in diff.rows if row.cause == "inherited"] == ["merged"]
+
+
+def test_chains_of_duplicates():
+    def program(count: int) -> Program:
+        nodes = [given("x")]
+        for i in range(count):
+            nodes += [call(f"s{i}", "aten.sin.default", "%x"), call(f"c{i}", "aten.mul.Tensor", f"%s{i}", 2.0)]
+        nodes += [call("y", "aten.stack.default", [f"%c{i % count}" for i in range(4)])]
+        return made(*nodes, outputs=("y",))
+
+    accepted(program(4), program(1), {"merged duplicates": 6})
+    accepted(program(4), program(3), {"merged duplicates": 2})
+    accepted(program(4), program(4), {})
+
+
+NOT_MERGED = {
+    "random draws": ("aten.rand_like.default", ("%x",)),
+    "memory that is not initialised": ("aten.empty_like.default", ("%x",)),
+    "views": ("aten.view.default", ("%x", [16])),
+    "collectives": ("_c10d_functional.all_reduce.default", ("%x", "sum", "0")),
+    "an operator of a user": ("mine.op.default", ("%x",)),
+    "a function of a user": ("from.elsewhere", ("%x",)),
+    "dropout": ("aten.dropout.default", ("%x", 0.5, True)),
+}
+
+
+@pytest.mark.parametrize("what", NOT_MERGED)
+def test_duplicates_that_are_not_known_to_be_equal(what):
+    target, args = NOT_MERGED[what]
+    two, one = twice(target, target, args=args), twice(target, None, use=("%s", "%s"), args=args)
+    assert refused(two, one)
+    assert compare(two, one).worst in ("wrong_result", "breaks_pass")
+
+
+def test_duplicates_that_differ():
+    one = twice("aten.sin.default", None, use=("%s", "%s"))
+    assert refused(twice("aten.sin.default", "aten.cos.default"), one)
+    other = made(
+        *(
+            n if n.name != "t" else call("t", "aten.sin.default", "%z")
+            for n in twice("aten.sin.default", "aten.sin.default").graph.nodes[:-1]
+        ),
+        outputs=("d",),
+    )
+    assert refused(other, one)
+    for first, second in ((2, 2.0), (1, True), (0.0, -0.0)):
+        pair = made(
+            given("x"),
+            call("s", "aten.mul.Tensor", "%x", first),
+            call("t", "aten.mul.Tensor", "%x", second),
+            call("d", "aten.sub.Tensor", "%s", "%t"),
+            outputs=("d",),
+        )
+        single = made(
+            given("x"),
+            call("s", "aten.mul.Tensor", "%x", first),
+            call("d", "aten.sub.Tensor", "%s", "%s"),
+            outputs=("d",),
+        )
+        assert refused(pair, single)
+    record = made(
+        *(
+            n if n.name != "t" else replace(n, value=replace(F32, dtype="float16"))
+            for n in twice("aten.sin.default", "aten.sin.default").graph.nodes[:-1]
+        ),
+        outputs=("d",),
+    )
+    assert refused(record, one)
+
+
+def test_duplicates_around_a_write():
+    """Equal calls see another value when what they read was written between them, or when one of their results is."""
+    write = call("w", "aten.add_.Tensor", "%x", 1.0)
+    two = twice("aten.sin.default", "aten.sin.default", between=(write,))
+    assert refused(two, twice("aten.sin.default", None, use=("%s", "%s"), between=(write,)))
+    view = (call("v", "aten.view.default", "%x", [16]), call("w", "aten.add_.Tensor", "%v", 1.0))
+    assert refused(
+        twice("aten.sin.default", "aten.sin.default", between=view),
+        twice("aten.sin.default", None, use=("%s", "%s"), between=view),
+    )
+    result = call("w", "aten.add_.Tensor", "%s", 1.0)
+    two = twice("aten.sin.default", "aten.sin.default", between=(result,))
+    assert refused(two, twice("aten.sin.default", None, use=("%s", "%s"), between=(result,)))
+
+
+def test_duplicates_that_are_results():
+    """Whoever gets two tensors may write one of them."""
+    two = twice("aten.sin.default", "aten.sin.default", outputs=("s", "t", "d"))
+    one = twice("aten.sin.default", None, use=("%s", "%s"), outputs=("s", "s", "d"))
+    assert refused(two, one)
+
+
+def test_symbolic_sizes_computed_twice():
+    size = SymValue("SymInt", "s0 + 1")
+
+    def program(second: bool) -> Program:
+        again = (call("t", "_operator.add", "%n", 1, value=size),) if second else ()
+        return made(
+            given("n", SymValue("SymInt", "s0")), call("s", "_operator.add", "%n", 1, value=size), *again,
+            call("y", "aten.zeros.default", ["%s", "%t" if second else "%s"]), outputs=("y",),
+        )  # fmt: skip
+
+    accepted(program(True), program(False), {"merged duplicates": 1})

@@ -12,6 +12,7 @@ from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.arguments import KNOWN_FUNCTIONS, TUPLE_LIST, compare_arguments
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
+from graphlens.diff.check.merged import DUPLICATES, Merged
 from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.check.values import Values
 from graphlens.diff.commute import COMMUTATIVE, commutes
@@ -39,6 +40,7 @@ class Bench:
     mate: Mapping[str, str]
     open: Mapping[str, int]
     schemas: Mapping[str, str]
+    merged: Merged
     renaming: Renaming
     values: Values
     findings: Findings
@@ -47,8 +49,14 @@ class Bench:
         """Whether an operand of `a` and one of `b` are one value: a pair, or the same item of the same container."""
         if self.mate.get(x) == y:
             return True
+        if self.merged.same(x, y):
+            return True
         (left, picked_a), (right, picked_b) = self.a.source(x), self.b.source(y)
-        if (left, right) == (x, y) or picked_a != picked_b or self.mate.get(left) != right:
+        if (
+            (left, right) == (x, y)
+            or picked_a != picked_b
+            or not (self.mate.get(left) == right or self.merged.same(left, right))
+        ):
             return self.undecided(x, y)
         self.findings.rules[DUPLICATE_GETITEM] += 1
         return True
@@ -106,6 +114,8 @@ def check_totality(bench: Bench) -> None:
                 bench.findings.rules[UNUSED_GETITEM] += unused
             elif node.name not in facts.live and facts.pure(node.name):
                 bench.findings.rules[DEAD] += 1
+            elif bench.merged.duplicate(node.name, side=side):
+                bench.findings.rules[DUPLICATES] += 1
             else:
                 bench.findings.refuse(bench.path, *names, "pairs", f"only in {side}: {node.target}")
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
+from graphlens.diff.check.storage import Storages, Ties
 from graphlens.diff.effects import PURE, STATE, UNKNOWN
-
-Ties = tuple[tuple[str, ...], ...]
-"""Sets of nodes of one graph that share storage, or may."""
 
 APART = "tensors that a caller passes share no storage"
 _NO_STATE: Mapping[str, int] = {}
@@ -115,33 +113,14 @@ def _states(facts: Facts, ties: Ties) -> dict[str, _State]:
 
     A getitem that picks from a tuple hands on the item itself and reads nothing.
     """
-    parent = {name: name for name in facts.nodes}
-    for names in ties:
-        _unite(parent, names)
-    for name, found in facts.does.items():
-        _unite(parent, (name, *found.shares))
-    written = {_root(parent, name) for found in facts.does.values() for name in found.writes if name in parent}
-    writes = dict.fromkeys(written, 0)
+    storages = Storages(facts, ties)
+    writes = dict.fromkeys(storages.written, 0)
     states: dict[str, _State] = {}
     for node in facts.graph.nodes:
         if node.name not in facts.picks:
-            touched = {name: _root(parent, name) for name in node.inputs if name in parent}
-            state = {name: writes[root] for name, root in touched.items() if root in writes}
+            state = {n: writes[r] for n in node.inputs if n in facts.nodes and (r := storages.root(n)) in writes}
             if state:
                 states[node.name] = state
-        for root in {_root(parent, name) for name in facts.does.get(node.name, PURE).writes if name in parent}:
+        for root in storages.roots(facts.does.get(node.name, PURE).writes):
             writes[root] += 1
     return states
-
-
-def _root(parent: dict[str, str], name: str) -> str:
-    while parent[name] != name:
-        parent[name] = parent[parent[name]]
-        name = parent[name]
-    return name
-
-
-def _unite(parent: dict[str, str], names: Iterable[str]) -> None:
-    known = [name for name in names if name in parent]
-    for other in known[1:]:
-        parent[_root(parent, other)] = _root(parent, known[0])

@@ -1,15 +1,46 @@
-"""Which nodes that no operator made hold one storage, or may."""
+"""Which nodes of a graph hold one storage, or may."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from graphlens.diff.check.live import Facts
-from graphlens.diff.check.order import Ties
 from graphlens.program.graph import Node
 from graphlens.program.program import ROOT, Program
 from graphlens.program.state import StateNames
 from graphlens.program.value import TensorValue
+
+Ties = tuple[tuple[str, ...], ...]
+"""Sets of nodes of one graph that share storage, or may."""
+
+
+class Storages:
+    """The nodes of a graph in classes: two nodes of different classes share no storage. `written` are roots of classes."""
+
+    def __init__(self, facts: Facts, tied: Ties) -> None:
+        self._parent = {name: name for name in facts.nodes}
+        for names in tied:
+            self._unite(names)
+        for name, found in facts.does.items():
+            self._unite((name, *found.shares))
+        self.written = {root for found in facts.does.values() for root in self.roots(found.writes)}
+
+    def roots(self, names: Iterable[str]) -> set[str]:
+        """Return the classes of some nodes; names of no node have none."""
+        return {self.root(name) for name in names if name in self._parent}
+
+    def root(self, name: str) -> str:
+        """Return what stands for the class of a node."""
+        parent = self._parent
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    def _unite(self, names: Iterable[str]) -> None:
+        known = [name for name in names if name in self._parent]
+        for other in known[1:]:
+            self._parent[self.root(other)] = self.root(known[0])
 
 
 def ties(

@@ -1,0 +1,122 @@
+"""Nodes without a partner that compute once more what another node computes: common subexpressions, merged on one side only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphlens.diff.check.live import Facts
+from graphlens.diff.check.storage import Storages, Ties
+from graphlens.diff.effects import PURE
+from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, children
+from graphlens.program.graph import Node
+from graphlens.program.value import SymValue, TensorValue, Value
+
+DUPLICATES = "merged duplicates"
+_Groups = Mapping[str, frozenset[str]]
+_NONE: _Groups = {}
+
+
+class Merged:
+    """What is computed twice on one side of a pair of graphs, and perhaps once on the other.
+
+    Only what is exact: the same operator on the same operands, nothing that it reads is ever written, it draws nothing,
+    and its result is neither written nor returned, so that nobody can tell one tensor from two.
+    """
+
+    def __init__(self, a: Facts, b: Facts, mate: Mapping[str, str], tied: Ties) -> None:
+        self.mate = mate
+        theirs = tuple(tuple(mate[name] for name in names if name in mate) for names in tied)
+        self.groups = (_groups(a, frozenset(mate), tied), _groups(b, frozenset(mate.values()), theirs))
+
+    def duplicate(self, name: str, *, side: str) -> bool:
+        """Whether a node without a partner computes what a node with one computes."""
+        return name in self.groups[side == "b"]
+
+    def same(self, x: str, y: str) -> bool:
+        """Whether a node of `a` and one of `b` compute the same, at least one of them once more."""
+        ours, theirs = self.groups
+        if x not in ours and y not in theirs:
+            return False
+        images = {self.mate[name] for name in ours.get(x, (x,)) if name in self.mate}
+        return not images.isdisjoint(theirs.get(y, (y,)))
+
+
+def _groups(facts: Facts, paired: frozenset[str], tied: Ties) -> _Groups:
+    """Map every node of a class of duplicates, some with and some without a partner, to those of the class that have one."""
+    lone = [n for n in facts.graph.nodes if n.name not in paired and n.name in facts.live and _repeatable(n, facts)]
+    if not lone:
+        return _NONE
+    targets = {node.target for node in lone}
+    storages = Storages(facts, tied)
+    output = facts.graph.output
+    kept = storages.written | storages.roots(output.inputs if output is not None else ())
+    leader: dict[str, str] = {}
+    classes: dict[object, list[str]] = {}
+    for node in facts.graph.nodes:
+        if node.target not in targets or node.name not in facts.live:
+            continue  # a dead pair may disagree
+        if _repeatable(node, facts) and _unseen(node, storages, kept):
+            key = _key(node, leader)
+            if key is not None:
+                members = classes.setdefault(key, [])
+                members.append(node.name)
+                leader[node.name] = members[0]
+    found: dict[str, frozenset[str]] = {}
+    for members in classes.values():
+        partners = paired.intersection(members)
+        if partners and len(partners) < len(members):
+            found |= dict.fromkeys(members, partners)
+    return found
+
+
+def _repeatable(node: Node, facts: Facts) -> bool:
+    """Whether doing it twice gives the same twice. Memory that is not initialised holds anything."""
+    if node.op == "get_attr":
+        return node.name not in facts.bodies
+    if node.op != "call_function" or node.subgraphs or "empty" in node.target:
+        return False
+    does = facts.does.get(node.name, PURE)
+    return does is PURE or (does.pure and isinstance(node.value, SymValue))
+
+
+def _unseen(node: Node, storages: Storages, kept: set[str]) -> bool:
+    """Whether nobody can tell whether there are one or two of it."""
+    if node.op == "get_attr" or isinstance(node.value, SymValue):
+        return True
+    return storages.root(node.name) not in kept and storages.written.isdisjoint(storages.roots(node.inputs))
+
+
+def _key(node: Node, leader: Mapping[str, str]) -> object | None:
+    """Write down what a node computes, exactly; `None` where an argument cannot be."""
+    parts: list[object] = [node.op, node.target, *node.kwargs, _facets(node.value)]
+    stack: list[Argument] = [*node.args, *node.kwargs.values()]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Opaque):
+            return None
+        if isinstance(top, Ref):
+            parts.append(("ref", leader.get(top.node, top.node)))
+        elif isinstance(top, Const):
+            parts.append((top.kind, top.text))
+        elif isinstance(top, Seq | Map | Slice):
+            inner = children(top)
+            parts.append((type(top).__name__, top.kind if isinstance(top, Seq) else "", len(inner)))
+            stack.extend(inner)
+        else:
+            parts.append((type(top), repr(top)))
+    return tuple(parts)
+
+
+def _facets(value: Value | None) -> object:
+    if isinstance(value, TensorValue):
+        return (
+            value.shape,
+            value.dtype,
+            value.stride,
+            value.storage_offset,
+            value.device,
+            value.layout,
+            value.conj,
+            value.neg,
+        )
+    return value
