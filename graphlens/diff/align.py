@@ -21,7 +21,7 @@ def align(a: Program, b: Program, *, pins: Sequence[Pin] = ()) -> Alignment:
         Two programs.
     pins
         Pairs ``(node of a, node of b)`` that are taken as given and come first. A node of a nested graph is written with
-        its graph path, ``cond.true_fn/add``.
+        its graph path, ``cond.true_fn:add`` or ``cond.true_fn/add``.
 
     Returns
     -------

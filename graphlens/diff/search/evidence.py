@@ -80,7 +80,9 @@ def _operand_witnesses(match: Match, ours: list[int], theirs: list[int]) -> tupl
         if mate == y:
             agree += 1
         elif mate >= 0 and mate_b[y] >= 0:
-            if mate_a[through(match.a, x)] == through(match.b, y) or (
+            if len(ours) > 1 and mate_a[_storage(match.a, x)] == _storage(match.b, y):
+                agree += 1  # the same storage, after other writes
+            elif mate_a[through(match.a, x)] == through(match.b, y) or (
                 holds_graph(match.a, x) and holds_graph(match.b, y)
             ):
                 soft += 1
@@ -126,12 +128,26 @@ def through(table: Table, i: int) -> int:
     return i
 
 
+def _storage(table: Table, i: int) -> int:
+    """Follow a node back through writes to where its storage came from."""
+    nodes, operands = table.nodes, table.operands
+    for _ in range(16):
+        if not _writes(nodes[i].target) or not operands[i]:
+            break
+        i = operands[i][0]
+    return i
+
+
 @lru_cache(maxsize=4096)
+def _writes(target: str) -> bool:
+    """Whether an operator returns its first operand, written to."""
+    packet = target.rpartition(".")[0]
+    return packet.startswith("aten.") and packet.endswith("_") and not packet.endswith("__")
+
+
 def passes(target: str) -> bool:
     """Whether an operator hands its first operand on: the same elements, or the same storage written to."""
-    packet = target.rpartition(".")[0]
-    written = packet.startswith("aten.") and packet.endswith("_") and not packet.endswith("__")
-    return target in PASSING or written
+    return target in PASSING or _writes(target)
 
 
 def _past_free(table: Table, mate: list[int], i: int) -> int:

@@ -36,11 +36,12 @@ def read_pins(a: Program, b: Program, pins: Sequence[tuple[str, str]]) -> Pinned
 
 
 def _place(program: Program, text: str, side: str, pin: object) -> Place:
-    path, _, name = text.rpartition("/")
-    if path in program.graphs and name in program.graphs[path]:
-        return path, name
+    for separator in ("/", ":"):
+        path, _, name = text.rpartition(separator)
+        if path in program.graphs and name in program.graphs[path]:
+            return path, name
     raise DiffError(
-        f"pin {pin!r}: {side} has no node {text!r}; write a nested one with its graph path, 'cond.true_fn/add'"
+        f"pin {pin!r}: {side} has no node {text!r}; write a nested one with its graph path, 'cond.true_fn:add'"
     )
 
 

@@ -54,7 +54,7 @@ def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -
     while stack:
         paths, match = stack.pop()
         stack.extend(reversed(_solve(search, paths, match)))
-    pins.check_reached(pinned, dict(search.results))
+    pins.check_reached(pinned, dict(search.results.keys()))
     return _assemble(search, a, b, known)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphlens.diff.search.colors import Painter, color_step
+from graphlens.diff.search.duplicates import duplicates_step
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
 from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_twins
@@ -92,6 +93,8 @@ def _climb(match: Match, full: Rung, intern: Interner, modules: Modules) -> None
         keys = (_weaker(match.a, match.mate_a, masked, intern), _weaker(match.b, match.mate_b, masked, intern))
         ladder.append(_rung(match, keys, _LABELS[masked]))
         _settle(match, ladder[-1], modules, (TWO, TWO_BUT, MODULE), intern)
+    if match.open() and duplicates_step(match, full.keys, intern):
+        _settle(match, full, modules, (TWO, TWO_BUT, MODULE), intern)
     for rung in ladder:
         _settle(match, rung, modules, (TWO, TWO_BUT, MODULE, ONE), intern)
     for _ in range(_ROUNDS):

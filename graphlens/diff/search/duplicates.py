@@ -1,0 +1,80 @@
+"""Nodes that compute the same from the same, of which one side has more: their users say which of them stayed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from graphlens.diff.search.intern import Interner
+from graphlens.diff.search.match import Match
+from graphlens.diff.search.merkle import Keys, both_numbers
+from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
+
+_MOST_USES = 24
+Pairs = dict[tuple[int, int], int]
+
+
+def duplicates_step(match: Match, keys: Keys, intern: Interner) -> int:
+    """Pair duplicates by the matched users that they share; return how many pairs.
+
+    One that took over the users of another is paired with the one whose users it has most of; where that leaves a choice,
+    the same name decides and then the order. A parameter is no duplicate of another, whatever it is used for.
+    """
+    (up_a, _), (up_b, _) = both_numbers(match, keys, intern)
+    left, right = _by_number(match.a, up_a), _by_number(match.b, up_b)
+    made = 0
+    for number, ours in left.items():
+        theirs = right.get(number, [])
+        if theirs and len(ours) + len(theirs) > 2:
+            made += _pair(match, ours, theirs)
+    return made
+
+
+def _by_number(table: Table, up: dict[int, int]) -> dict[int, list[int]]:
+    """Sort free nodes by their numbers, leaving out what depends on an input that nothing names."""
+    found: dict[int, list[int]] = defaultdict(list)
+    unnamed: set[int] = set()
+    for i, number in up.items():
+        inside = table.nodes[i].op in ("placeholder", "output") and not _is_value(table, i)
+        if inside or any(p in unnamed for p in table.operands[i]):
+            unnamed.add(i)
+        else:
+            found[number].append(i)
+    return found
+
+
+def _is_value(table: Table, i: int) -> bool:
+    label = table.labels.get(table.nodes[i].name)
+    return isinstance(label, tuple) and label[0] == "value"
+
+
+def _pair(match: Match, ours: list[int], theirs: list[int]) -> int:
+    place_a = {i: at for at, i in enumerate(ours)}
+    place_b = {j: at for at, j in enumerate(theirs)}
+    shared = _shared_users(match, ours, place_b)
+
+    def rank(pair: tuple[int, int]) -> tuple[int, bool, int, int]:
+        i, j = pair
+        places = place_a[i], place_b[j]
+        return -shared[pair], match.a.nodes[i].name != match.b.nodes[j].name, min(places), max(places)
+
+    made = 0
+    for i, j in sorted(shared, key=rank):
+        count = shared[i, j]
+        pure = not match.a.effect[i]
+        notes = (f"{count} use{'s' * (count != 1)} agree{'s' * (count == 1)}", "computed from the same as others are")
+        made += match.pair(i, j, "symmetric" if pure else "propagated", 0.8, notes)
+    return made
+
+
+def _shared_users(match: Match, ours: list[int], there: dict[int, int]) -> Pairs:
+    """Count, for each possible pair, the matched users that use the one where their partners use the other."""
+    found: Pairs = defaultdict(int)
+    for i in ours:
+        for use in match.a.users[i][:_MOST_USES]:
+            user, slot = use >> SLOT_BITS, use & SLOT_MASK
+            v = match.mate_a[user]
+            operands = match.b.operands[v] if v >= 0 else []
+            for j in dict.fromkeys(operands) if match.a.commutative[user] else operands[slot : slot + 1]:
+                if j in there:
+                    found[i, j] += 1
+    return found
