@@ -9,6 +9,7 @@ from typing import Final
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed
 from graphlens.diff.severity import ACCEPTED_BY_RULE
+from graphlens.diff.values import compare_values
 from graphlens.program.graph import Node
 from graphlens.program.program import child_path
 
@@ -83,6 +84,19 @@ class Causes:
         for graph, name in self._operands(item.graph, a):
             if any(facet in self.facets.get((graph, name), ()) for facet in wanted):
                 return name
+        return self._through_a_rewrite(item, a, b, wanted)
+
+    def _through_a_rewrite(self, item: Placed, a: Node, b: Node, wanted: tuple[str, ...]) -> str:
+        """Return an operand that is no other single node on the other side, and differs in the same facet from what stands there."""
+        match = next(match for match in self.matching.graphs if match.path_a == item.graph)
+        if len(a.inputs) != len(b.inputs):
+            return ""
+        for x, y in zip(a.inputs, b.inputs, strict=True):
+            if x in match.forward or y in match.backward:
+                continue
+            values = match.a[x].value, match.b[y].value
+            if any(found.field in wanted for found in compare_values(*values, self.matching.renaming)):
+                return x
         return ""
 
     def _same_operands(self, path: str, a: Node, b: Node) -> bool:

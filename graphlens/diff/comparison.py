@@ -17,6 +17,7 @@ from graphlens.diff.placed import Placed
 from graphlens.diff.profile import pytorch_findings
 from graphlens.diff.proof import Proof
 from graphlens.diff.refusals import refused
+from graphlens.diff.retold import follow_modules
 from graphlens.diff.rows import PROGRAM, Finding, Kind, Mismatch
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
 from graphlens.diff.severity import Judge, Selector, make_judge, selects
@@ -113,6 +114,7 @@ def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Pl
     placed += nodes_of_lone_graphs(matching.b, matching.alignment.only_b, "only_b")
     program_level = list(compare_programs(matching, settings.weights, equal))
     placed = list(_inputs_follow_signature(placed, program_level))
+    placed, program_level = follow_modules(placed, program_level, comparer.module_names)
     placed = list(Causes(matching, placed).resolve(placed))
     return placed + [Placed(PROGRAM, PROGRAM, None, None, finding) for finding in program_level]
 

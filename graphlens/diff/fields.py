@@ -17,6 +17,7 @@ from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.numbered import Numbered
 from graphlens.diff.order import order_findings, storage_findings
 from graphlens.diff.placed import Placed, place
+from graphlens.diff.retold import ModuleNames, told_again
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.diff.settings import Settings
 from graphlens.diff.values import compare_values, plainly_same_values
@@ -35,6 +36,11 @@ class NodeComparer:
     def meta(self) -> MetaComparer:
         """What compares metadata."""
         return MetaComparer(self.matching.renaming, self.settings.stack_trace)
+
+    @cached_property
+    def module_names(self) -> ModuleNames:
+        """Which module became which."""
+        return ModuleNames(self.matching)
 
     @cached_property
     def _lone(self) -> LoneNodes:
@@ -58,7 +64,8 @@ class NodeComparer:
             if a.name != b.name:
                 yield Placed(match.path_a, match.path_b, a, b, _texts("name", "renamed", a.name, b.name))
             if not self._plainly_same(calls, a, b):
-                for finding in self._pair(match, calls, a, b):
+                for found in self._pair(match, calls, a, b):
+                    finding = told_again(found, self.module_names)
                     if finding.field == "target" and finding.kind == "changed" and _derived(pair, a, [b]):
                         finding = structs.replace(finding, aspect="decomposed")
                     yield Placed(match.path_a, match.path_b, a, b, numbered.judge(finding))

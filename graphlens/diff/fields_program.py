@@ -12,7 +12,7 @@ from graphlens.diff.fields_signature import compare_signatures
 from graphlens.diff.fields_weights import compare_stored, pair_stored
 from graphlens.diff.held import state_pairs
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
-from graphlens.diff.module_names import renamed_modules
+from graphlens.diff.module_names import renamed_modules, translated
 from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding, shorten
 from graphlens.diff.settings import EXACT, WeightsMode
@@ -113,11 +113,17 @@ def _module_calls(a: Program, b: Program, matching: Matching) -> Iterator[Findin
     theirs: dict[str, list[ModuleSignature]] = {}
     for entry in b.module_calls:
         theirs.setdefault(entry.fqn, []).append(entry)
-    renamed = renamed_modules(matching) if a.module_calls and b.module_calls else {}
+    known = renamed_modules(matching) if a.module_calls and b.module_calls else {}
     partners: list[ModuleSignature | None] = [None] * len(a.module_calls)
-    for names in (renamed, {entry.fqn: entry.fqn for entry in a.module_calls}):
-        for i, entry in enumerate(a.module_calls):
-            others = theirs.get(names.get(entry.fqn, "?")) if partners[i] is None else None
+    followed = [translated(entry.fqn, known) for entry in a.module_calls]
+    # a module without nodes goes where the one around it went, before anything is paired by its own name alone
+    sure = [
+        name if name != entry.fqn or entry.fqn in known else "?"
+        for entry, name in zip(a.module_calls, followed, strict=True)
+    ]
+    for names in (sure, [entry.fqn for entry in a.module_calls]):
+        for i, name in enumerate(names):
+            others = theirs.get(name) if partners[i] is None else None
             if others:
                 partners[i] = others.pop(0)
     for entry, partner in zip(a.module_calls, partners, strict=True):

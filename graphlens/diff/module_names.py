@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from graphlens.diff.matching import Matching
 from graphlens.program.graph import ModuleCall
@@ -21,6 +22,16 @@ def renamed_modules(matching: Matching) -> dict[str, str]:
                 votes[pair] += count
     best_a, best_b = _best(votes, 0), _best(votes, 1)
     return {x: y for x, y in best_a.items() if best_b[y] == x}
+
+
+def translated(fqn: str, names: Mapping[str, str]) -> str:
+    """Say what a name below a module of `a` is called in `b`, by the innermost module that `names` knows."""
+    parts = fqn.split(".")
+    for depth in range(len(parts), 0, -1):
+        image = names.get(".".join(parts[:depth]))
+        if image is not None:
+            return ".".join([image, *parts[depth:]])
+    return fqn
 
 
 def _best(votes: Counter[tuple[str, str]], side: int) -> dict[str, str]:

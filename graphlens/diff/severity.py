@@ -95,6 +95,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("nn_module_stack", ANY, ANY): _breaks("unflatten, quantizers and partitioners find modules by it", "pytorch#126063"),
     ("nn_module_stack", "added", ANY): _debug("more is known of where the node came from"),
     ("nn_module_stack", ANY, "key"): _cosmetic("the same modules under other keys"),
+    ("nn_module_stack", ANY, "module"): _breaks("the module has another name; passes that are told names do not find it"),
     ("source_fn_stack", ANY, ANY): _breaks("source partitions are found by it", "pytorch#139470"),
     ("source_fn_stack", "added", ANY): _debug("more is known of where the node came from"),
     ("source_fn_stack", ANY, "numbered"): _cosmetic("the same sources, counted anew"),

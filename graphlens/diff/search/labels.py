@@ -9,6 +9,7 @@ from graphlens.program.graph import Node
 from graphlens.program.parts import StoredTensor
 from graphlens.program.program import ROOT, Program
 from graphlens.program.state import StateNames
+from graphlens.program.value import TensorValue
 
 _GENERATED = re.compile(r"(^|\.)_?(lifted_(tensor|custom)|tensor_constant|torchbind_obj|constant|lifted)_?\d+$")
 
@@ -44,10 +45,11 @@ def token_for(a: Program, b: Program) -> Token:
 def constant_labels(
     program: Program, path: str, nodes: tuple[Node, ...], token: Token, names: StateNames
 ) -> dict[str, Hashable]:
-    """Label constants with made-up names by their values, and other attributes by their names."""
+    """Label constants with made-up names by their values, other attributes by their names, and weights by their form."""
     stored = {each.fqn: each for each in program.stored}
     found: dict[str, Hashable] = {}
     if path == ROOT:
+        found.update(_forms(program))
         for spec in program.inputs:
             if spec.kind in ("constant_tensor", "custom_obj") and spec.target and generated(spec.target):
                 found[spec.argument] = _label(stored, spec.target, token)
@@ -67,5 +69,16 @@ def weak_labels(program: Program, path: str, nodes: tuple[Node, ...]) -> dict[st
     """Label constants by their names alone, whatever their values."""
     found: dict[str, Hashable] = {}
     if path == ROOT:
-        found = {spec.argument: ("constant", spec.target) for spec in program.inputs if spec.kind == "constant_tensor"}
+        named = [spec for spec in program.inputs if spec.kind == "constant_tensor"]
+        found = _forms(program) | {spec.argument: ("constant", spec.target) for spec in named}
     return found | {node.name: ("constant", node.target) for node in nodes if node.op == "get_attr"}
+
+
+def _forms(program: Program) -> dict[str, Hashable]:
+    """Label weights by shape and dtype: one of another name and another form is another weight."""
+    found: dict[str, Hashable] = {}
+    for spec in program.inputs:
+        value = program.graph[spec.argument].value if spec.argument in program.graph else None
+        if spec.kind in ("parameter", "buffer") and isinstance(value, TensorValue):
+            found[spec.argument] = ("weight", value.shape, value.dtype)
+    return found

@@ -14,7 +14,7 @@ from graphlens.diff.search.labels import token_for
 from graphlens.diff.search.match import ANYWHERE, Homes, Match
 from graphlens.diff.search.modules import Stacks, module_tree
 from graphlens.diff.search.prepare import Prepared, prepare
-from graphlens.diff.search.regions import crc_known, module_map, renamed_fqn, weight_of
+from graphlens.diff.search.regions import crc_known, module_map, renamed_fqn, shape_of, weight_of
 from graphlens.diff.search.result import graph_alignment, operand_names
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.solve import solve
@@ -76,7 +76,8 @@ def _follow_modules(search: Search, a: Program, b: Program, inputs: list[tuple[s
     tree_a = module_tree(search.a.tables, search.stacks[0])
     tree_b = module_tree(search.b.tables, search.stacks[1])
     by_crc = crc_known(a) and crc_known(b)
-    search.modules = modules = module_map(tree_a, tree_b, (weight_of(a, by_crc=by_crc), weight_of(b, by_crc=by_crc)))
+    weights = weight_of(a, by_crc=by_crc), weight_of(b, by_crc=by_crc)
+    search.modules = modules = module_map(tree_a, tree_b, weights, (shape_of(a), shape_of(b)))
     taken = set(modules.values())
 
     def translate(fqn: str) -> str | None:

@@ -15,7 +15,9 @@ _CALL = re.compile(r"@\d+$")
 Weight = Callable[[str], object | None]
 
 
-def module_map(a: ModuleTree, b: ModuleTree, weights: tuple[Weight, Weight]) -> dict[str, str]:
+def module_map(
+    a: ModuleTree, b: ModuleTree, weights: tuple[Weight, Weight], shapes: tuple[Weight, Weight]
+) -> dict[str, str]:
     """Map module calls of `a` to those of `b`, from the root down.
 
     The children of two corresponding modules are aligned as sequences. Equal contents, an equal name, an equal type
@@ -23,7 +25,7 @@ def module_map(a: ModuleTree, b: ModuleTree, weights: tuple[Weight, Weight]) -> 
     """
     found: dict[str, str] = {"": ""}
     stack = [("", "")]
-    alike = _Alike(a, b, weights)
+    alike = _Alike(a, b, weights, shapes)
     while stack:
         x, y = stack.pop()
         pairs = _children(alike, x, y)
@@ -35,8 +37,10 @@ def module_map(a: ModuleTree, b: ModuleTree, weights: tuple[Weight, Weight]) -> 
 class _Alike:
     """How much two modules have in common."""
 
-    def __init__(self, a: ModuleTree, b: ModuleTree, weights: tuple[Weight, Weight]) -> None:
-        self.a, self.b, self.weights = a, b, weights
+    def __init__(
+        self, a: ModuleTree, b: ModuleTree, weights: tuple[Weight, Weight], shapes: tuple[Weight, Weight]
+    ) -> None:
+        self.a, self.b, self.weights, self.shapes = a, b, weights, shapes
         self.memo: dict[tuple[frozenset[tuple[int, int]], frozenset[tuple[int, int]]], float] = {}
 
     def overlap(self, x: str, y: str) -> float:
@@ -50,6 +54,13 @@ class _Alike:
             known = self.memo[key] = 2 * (left & right).total() / (left.total() + right.total())
         return known
 
+    def _of_another_form(self, x: str, y: str) -> bool:
+        """Whether two modules without modules in them have matrices of different shapes."""
+        if self.a.children.get(x) or self.b.children.get(y):
+            return False
+        ours, theirs = self.shapes[0](x), self.shapes[1](y)
+        return ours is not None and theirs is not None and ours != theirs
+
     def score(self, x: str, y: str, relative: tuple[str, str], *, weighed: bool) -> float:
         """Score of a pair; 0 where nothing but the place speaks for it, or another weight against it."""
         overlap = self.overlap(x, y)
@@ -59,7 +70,7 @@ class _Alike:
         ours, theirs = self.weights[0](x), self.weights[1](y)
         weight = 6.0 if ours is not None and ours == theirs else 0.0
         contradicted = weighed and ours is not None and theirs is not None and ours != theirs
-        if contradicted and not same_name:
+        if not same_name and (contradicted or self._of_another_form(x, y)):
             return 0.0
         name = (0.5 if contradicted else 3.0) if same_name else 0.0
         return overlap + 2.0 * (overlap == 1.0) + name + weight + (self.a.type.get(x) == self.b.type.get(y))
@@ -128,12 +139,7 @@ def best_sequence(scores: list[list[float]]) -> list[tuple[int, int]]:
 
 def weight_of(program: Program, *, by_crc: bool) -> Weight:
     """Return a function that gives a token for the values of one matrix of a module, `None` where none can be had."""
-    by_module: dict[str, StoredTensor] = {}
-    for stored in sorted(program.stored, key=lambda each: each.fqn):
-        if stored.shape is not None and len(stored.shape) >= 2:
-            parts = stored.fqn.split(".")
-            for depth in range(1, len(parts)):
-                by_module.setdefault(".".join(parts[:depth]), stored)
+    by_module = _matrices(program)
     known: dict[str, object | None] = {}
 
     def token(module: str) -> object | None:
@@ -145,6 +151,27 @@ def weight_of(program: Program, *, by_crc: bool) -> Weight:
         return known[stored.fqn]
 
     return token
+
+
+def shape_of(program: Program) -> Weight:
+    """Return a function that gives the shape of that matrix."""
+    by_module = _matrices(program)
+
+    def shape(module: str) -> object | None:
+        stored = by_module.get(_CALL.sub("", module))
+        return None if stored is None else stored.shape
+
+    return shape
+
+
+def _matrices(program: Program) -> dict[str, StoredTensor]:
+    by_module: dict[str, StoredTensor] = {}
+    for stored in sorted(program.stored, key=lambda each: each.fqn):
+        if stored.shape is not None and len(stored.shape) >= 2:
+            parts = stored.fqn.split(".")
+            for depth in range(1, len(parts)):
+                by_module.setdefault(".".join(parts[:depth]), stored)
+    return by_module
 
 
 def _token(stored: StoredTensor, *, by_crc: bool) -> object | None:

@@ -40,13 +40,14 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
     """Score a pair of free nodes of the same kind of op."""
     a, b = match.a.nodes[i], match.b.nodes[j]
     found = witnesses(match, i, j)
+    operands = max(len(match.a.operands[i]), len(match.b.operands[j]))
     uses = min(len(match.a.users[i]), len(match.b.users[j]), 8)
     parts = (
         ("key", _key(a, b, i, j, ladder)),
-        ("operands", 0.25 * found.operands / found.total if found.total else 0.1),
+        ("operands", 0.25 * found.operands / operands if operands else 0.1),
         ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
         ("module", 0.1 if -1 != modules[0][i] == modules[1][j] else 0.0),
-        ("name", 0.1 if a.name == b.name else 0.0),
+        ("name", 0.1 if a.name == b.name and not _numbered(a) else 0.0),
         ("source", 0.05 if _source(a) and _source(a) == _source(b) else 0.0),
         ("value", 0.05 * _value(a, b)),
         ("contradictions", -0.15 * found.hard),
@@ -59,6 +60,13 @@ def _key(a: Node, b: Node, i: int, j: int, ladder: Ladder) -> float:
         if ours[i] == theirs[j]:
             return worth
     return 0.12 if packet(a) == packet(b) else 0.0
+
+
+def _numbered(node: Node) -> bool:
+    """Whether a call is named after its function: such a name only says how many there were before."""
+    stem, _, number = node.name.rpartition("_")
+    stem = stem if number.isdecimal() else node.name
+    return node.op == "call_function" and stem in node.target.split(".")
 
 
 def _source(node: Node) -> str:
