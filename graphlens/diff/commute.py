@@ -13,11 +13,12 @@ from graphlens.program.value import SymValue, TensorValue, Value
 # minimum do not on floats: with +0.0 and -0.0 the vectorised kernels return the second operand. Nor does anything on
 # floats of two dtypes: a number of higher precision is rounded first or last, depending on which operand it is.
 _REAL: Final = {"aten.add.Tensor", "aten.mul.Tensor"}
-_ALWAYS: Final = {"aten.eq.Tensor", "aten.ne.Tensor"}
+_ALWAYS: Final = {
+    "aten.eq.Tensor", "aten.ne.Tensor", "aten.logical_and.default", "aten.logical_or.default", "aten.logical_xor.default",
+}  # fmt: skip
 _INTEGRAL: Final = {
     "aten.maximum.default", "aten.minimum.default", "aten.fmax.default", "aten.fmin.default", "aten.bitwise_and.Tensor",
-    "aten.bitwise_or.Tensor", "aten.bitwise_xor.Tensor", "aten.logical_and.default", "aten.logical_or.default",
-    "aten.logical_xor.default",
+    "aten.bitwise_or.Tensor", "aten.bitwise_xor.Tensor",
 }  # fmt: skip
 _SYMBOLIC: Final = {"_operator.add", "_operator.mul", "torch.sym_max", "torch.sym_min"}
 COMMUTATIVE: Final = frozenset(_REAL | _ALWAYS | _INTEGRAL | _SYMBOLIC)

@@ -16,7 +16,7 @@ from graphlens.diff.matching import Matching
 from graphlens.diff.placed import Placed
 from graphlens.diff.profile import pytorch_findings
 from graphlens.diff.proof import Proof
-from graphlens.diff.refusals import refused
+from graphlens.diff.refusals import with_refusals
 from graphlens.diff.retold import follow_modules
 from graphlens.diff.rows import PROGRAM, Finding, Kind, Mismatch
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
@@ -97,7 +97,7 @@ def judge_alignment(
         placed = list(pytorch_findings(matching, settings.stack_trace))
     else:
         placed = _everything(matching, settings, equal)
-        placed += refused(matching, placed, proof)
+        placed = with_refusals(matching, placed, proof)
     rows = tuple(map(_Rows(judge).of, placed))
     kept = tuple(row for row in rows if not _ignored(row, settings)) if settings.ignore else rows
     return Diff(a=a, b=b, alignment=alignment, proof=proof, rows=kept, settings=settings, ignored=len(rows) - len(kept))

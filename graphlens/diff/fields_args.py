@@ -22,6 +22,8 @@ from graphlens.program.argument import (
     same_literal,
 )
 from graphlens.program.frozen import EMPTY
+from graphlens.program.graph import Graph
+from graphlens.program.value import SymValue
 
 Place = tuple[str, str]
 """The field (``args`` or ``kwargs``) and the place inside it (``args[1][0]``)."""
@@ -61,7 +63,11 @@ class ArgumentComparer:
     def _rewired(self, here: Place, a: Argument, b: Argument, source: str) -> Finding:
         """Report two references to different things; of equal names it is said what each is called on the other side."""
         finding = argument_finding(here, "changed", a, b, "rewired", source)
-        if not isinstance(a, Ref) or not isinstance(b, Ref) or a.node != b.node:
+        if not isinstance(a, Ref) or not isinstance(b, Ref):
+            return finding
+        if self.matching.same_item(self.match, a.node, b.node):
+            return structs.replace(finding, aspect="duplicate")
+        if a.node != b.node:
             return finding
         texts = [
             f"{name} (there {names[name]})" if name in names else f"{name} (not there)"
@@ -128,17 +134,19 @@ class ArgumentComparer:
         for value, side in ((a, "a"), (b, "b")):
             if isinstance(value, Ref) and self.match.without_partner(value.node, side=side):
                 source = source or value.node
-        if _symbolic(a) and type(b) is int:
+        if _symbolic(a, self.match.a) and type(b) is int:
             return argument_finding(here, "changed", a, b, "specialised", source)
-        if type(a) is int and _symbolic(b):
+        if type(a) is int and _symbolic(b, self.match.b):
             return argument_finding(here, "changed", a, b, "generalised", source)
         return argument_finding(
             here, "changed", a, b, "rewired" if isinstance(a, Ref) or isinstance(b, Ref) else "literal", source
         )
 
 
-def _symbolic(argument: Argument) -> bool:
-    return isinstance(argument, Ref) or (isinstance(argument, Const) and argument.kind == "sym")
+def _symbolic(argument: Argument, graph: Graph) -> bool:
+    if isinstance(argument, Ref):
+        return argument.node in graph and isinstance(graph[argument.node].value, SymValue)
+    return isinstance(argument, Const) and argument.kind == "sym"
 
 
 def _flat(sequence: Seq) -> bool:

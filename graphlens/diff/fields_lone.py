@@ -16,7 +16,7 @@ from graphlens.program.program import Program
 from graphlens.program.value import TensorValue
 
 _PRESERVING = {
-    "aten.alias", "aten.alias_copy", "aten.clone", "aten.contiguous", "aten.detach", "aten.detach_copy", "aten.lift_fresh",
+    "aten.alias", "aten.alias_copy", "aten.clone", "aten.contiguous", "aten.detach", "aten.detach_", "aten.detach_copy", "aten.lift_fresh",
     "aten.lift_fresh_copy", "aten.to", "aten._to_copy", "aten.type_as", "aten.view_as", "aten.expand", "aten.view",
     "aten.reshape",
 }  # fmt: skip

@@ -14,7 +14,7 @@ from graphlens.diff.held import state_pairs
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.module_names import renamed_modules, translated
 from graphlens.diff.renaming import Renaming
-from graphlens.diff.rows import Finding, shorten
+from graphlens.diff.rows import Finding, shorten, shorten_apart
 from graphlens.diff.settings import EXACT, WeightsMode
 from graphlens.diff.weights import Equal
 from graphlens.program.expr import rename_symbols
@@ -94,11 +94,12 @@ def _texts(a: Program, b: Program) -> Iterator[Finding]:
         ("example_inputs", _kept(a.example_inputs), _kept(b.example_inputs)),
     ):
         if ours != theirs:
+            texts = shorten_apart(ours or "", theirs or "")
             yield Finding(
                 field=field,
                 kind="added" if ours is None else "lost" if theirs is None else "changed",
-                a=shorten(ours or ""),
-                b=shorten(theirs or ""),
+                a=texts[0],
+                b=texts[1],
                 value_a=ours,
                 value_b=theirs,
             )
@@ -127,7 +128,14 @@ def _module_calls(a: Program, b: Program, matching: Matching) -> Iterator[Findin
             if others:
                 partners[i] = others.pop(0)
     for entry, partner in zip(a.module_calls, partners, strict=True):
-        yield from _calls(entry, partner, matching.root) if partner is not None else (_call(entry, None),)
+        if partner is None:
+            yield _call(entry, None)
+        elif entry.fqn or partner.fqn:
+            yield from _calls(entry, partner, matching.root)
+        else:  # the specs of the root are those of the program, which have rows of their own
+            alike = structs.replace(partner, in_spec=entry.in_spec, out_spec=entry.out_spec)
+            told = None not in (a.in_spec, b.in_spec, a.out_spec, b.out_spec)
+            yield from _calls(entry, alike if told else partner, matching.root)
     for left in theirs.values():
         yield from (_call(None, entry) for entry in left)
 
@@ -157,11 +165,12 @@ def _calls(a: ModuleSignature, b: ModuleSignature, root: GraphMatch) -> Iterator
         ours, theirs = getattr(a, what), getattr(b, what)
         if ours == theirs or (what in ("inputs", "outputs") and _same_names(ours, theirs, root)):
             continue
+        texts = shorten_apart(str(ours), str(theirs))
         yield Finding(
             field=field,
             kind="lost" if theirs is None else "added" if ours is None else "changed",
-            a=shorten(f"{what} {ours}") if ours is not None else "",
-            b=shorten(f"{what} {theirs}") if theirs is not None else "",
+            a=f"{what} {texts[0]}" if ours is not None else "",
+            b=f"{what} {texts[1]}" if theirs is not None else "",
             aspect=what,
             where=what,
             value_a=ours,

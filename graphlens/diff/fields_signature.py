@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from graphlens.diff.matching import Agreement, GraphMatch
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.program.argument import Ref, Seq, same_literal
@@ -122,6 +124,7 @@ def _complete(found: dict[int, int], length_a: int, length_b: int) -> list[Index
 def _specs(
     field: str, a: Sequence[InputSpec | OutputSpec], b: Sequence[InputSpec | OutputSpec], pairs: list[IndexPair]
 ) -> Iterator[Finding]:
+    paths = ({spec.path for spec in a}, {spec.path for spec in b})
     for i, j in pairs:
         if i is None or j is None:
             spec = a[i] if i is not None else b[j]  # type: ignore[index]
@@ -136,6 +139,7 @@ def _specs(
             )
         else:
             yield from _spec(f"{field}[{i}]", a[i], b[j])
+            yield from _path(f"{field}[{i}]", a[i], b[j], paths)
 
 
 def _spec(field: str, a: InputSpec | OutputSpec, b: InputSpec | OutputSpec) -> Iterator[Finding]:
@@ -146,11 +150,19 @@ def _spec(field: str, a: InputSpec | OutputSpec, b: InputSpec | OutputSpec) -> I
         yield _changed(field, "target", a.target, b.target, kind)
     if not same_literal(a.constant, b.constant):
         yield _changed(field, "constant", a.constant, b.constant)
-    if a.path is not None and b.path is not None and a.path != b.path:
-        yield _changed(field, "path", a.path, b.path)
     ours, theirs = getattr(a, "persistent", None), getattr(b, "persistent", None)
     if (ours is False) != (theirs is False):  # what is not recorded is persistent, as buffers are by default
         yield _changed(field, "persistent", ours, theirs)
+
+
+def _path(
+    field: str, a: InputSpec | OutputSpec, b: InputSpec | OutputSpec, paths: tuple[set[str | None], set[str | None]]
+) -> Iterator[Finding]:
+    """Compare the places in the call or the result; one that something else has on the other side is worse than a new one."""
+    if a.path is None or b.path is None or a.path == b.path:
+        return
+    found = _changed(field, "path", a.path, b.path)
+    yield structs.replace(found, aspect="exchanged") if a.path in paths[1] or b.path in paths[0] else found
 
 
 def _moved(field: str, pairs: list[IndexPair]) -> Iterator[Finding]:

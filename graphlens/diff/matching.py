@@ -156,3 +156,11 @@ class Matching:
         one = self.a.graphs.get(child_path(match.path_a, a[0].name, a[1]))
         two = self.b.graphs.get(child_path(match.path_b, b[0].name, b[1]))
         return one is not None and two is not None and (id(one), id(two)) in self._bodies
+
+    def same_item(self, match: GraphMatch, a: str, b: str) -> bool:
+        """Whether two getitems pick the same item of the same container, of which one side picks it more often."""
+        facts_a, facts_b = self.facts[0].get(match.path_a), self.facts[1].get(match.path_b)
+        if facts_a is None or facts_b is None or a not in facts_a.picks or b not in facts_b.picks:
+            return False
+        (container_a, item_a), (container_b, item_b) = facts_a.source(a), facts_b.source(b)
+        return item_a == item_b and match.forward.get(container_a) == container_b

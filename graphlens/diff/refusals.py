@@ -31,7 +31,20 @@ _EXPLAINED_BY: Final[Mapping[str, frozenset[str]]] = {
 """Fields whose rows say what a refused check is about; any other check is about nodes."""
 
 
-def refused(matching: Matching, placed: Iterable[Placed], proof: Proof) -> list[Placed]:
+def with_refusals(matching: Matching, placed: list[Placed], proof: Proof) -> list[Placed]:
+    """Add what the checker refused. Effects whose order it refused have not merely moved."""
+    found = _refused(matching, placed, proof)
+    reordered = {(refusal.graph, refusal.node_a) for refusal in proof.refusals if refusal.check == "order"}
+    if reordered:
+        placed = [row for row in placed if not (_moved(row) and row.a and (row.graph, row.a.name) in reordered)]
+    return placed + found
+
+
+def _moved(row: Placed) -> bool:
+    return row.finding.field == "order" and row.finding.kind == "moved"
+
+
+def _refused(matching: Matching, placed: Iterable[Placed], proof: Proof) -> list[Placed]:
     """Give every order that the checker refused a row, and every other refusal that no row says the reason of."""
     known = [item for item in placed if explains_refusal(item.finding.field, item.finding.kind, item.finding.aspect)]
     found = _reordered(matching, known, proof)

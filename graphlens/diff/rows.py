@@ -128,3 +128,13 @@ def shorten(text: str, limit: int = 120) -> str:
         return text
     keep = (limit - 1) // 2
     return f"{text[: limit - 1 - keep]}…{text[len(text) - keep :]}"
+
+
+def shorten_apart(a: str, b: str, limit: int = 120) -> tuple[str, str]:
+    """Cut two texts to `limit` characters each, so that where they first differ is seen in both."""
+    if max(len(a), len(b)) <= limit:
+        return a, b
+    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    start = max(0, same - limit // 4)
+    before = "…" if start else ""
+    return shorten(before + a[start:], limit), shorten(before + b[start:], limit)

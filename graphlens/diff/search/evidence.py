@@ -24,7 +24,8 @@ _MANY_USES = 24
 class Witnesses(NamedTuple):
     """Neighbours of a proposed pair.
 
-    `agree` are pairs in the same place, `hard` are pairs with something else there, `soft` have a partner on one side only (something was put in or taken out), `total` counts the operands of `a`.
+    `agree` are pairs in the same place, `hard` are pairs with something else there, `soft` have a partner on one side only (something was put in or taken out), `total` counts the
+    operands of the side that has more.
     """
 
     agree: int
@@ -51,7 +52,7 @@ def witnesses(match: Match, i: int, j: int) -> Witnesses:
     if uses_a and uses_b:
         more = _use_witnesses(match, uses_a, uses_b)
         agree, soft, hard = agree + more[0], soft + more[1], hard + more[2]
-    return Witnesses(agree, soft, hard, operands, len(ours))
+    return Witnesses(agree, soft, hard, operands, max(len(ours), len(theirs)))
 
 
 def _own_weight(match: Match, i: int, j: int) -> bool:
@@ -97,19 +98,25 @@ def _operand_witnesses(match: Match, ours: list[int], theirs: list[int]) -> tupl
 
 
 def _use_witnesses(match: Match, uses_a: list[int], uses_b: list[int]) -> tuple[int, int, int]:
+    agree, soft = _uses_there(match.mate_a, uses_a, uses_b, match.b)
+    if agree < len(uses_b):
+        soft += _uses_there(match.mate_b, uses_b, uses_a, match.a)[1]
+    return agree, soft, 0
+
+
+def _uses_there(mate: list[int], uses: list[int], others: list[int], there: Table) -> tuple[int, int]:
+    """Count the matched uses of one node that the other node has too, and those that it does not."""
     agree = soft = 0
-    mate_a = match.mate_a
-    operands_b = match.b.operands
-    j_uses = set(uses_b) if len(uses_b) <= _MANY_USES else uses_b
-    for use in uses_a[:_MANY_USES]:
-        v = mate_a[use >> SLOT_BITS]
+    known = set(others) if len(others) <= _MANY_USES else others
+    for use in uses[:_MANY_USES]:
+        v = mate[use >> SLOT_BITS]
         if v < 0:
             continue
-        if (v << SLOT_BITS) + (use & SLOT_MASK) in j_uses:
+        if (v << SLOT_BITS) + (use & SLOT_MASK) in known:
             agree += 1
-        elif (use & SLOT_MASK) < len(operands_b[v]):
+        elif (use & SLOT_MASK) < len(there.operands[v]):
             soft += 1
-    return agree, soft, 0
+    return agree, soft
 
 
 def holds_graph(table: Table, i: int) -> bool:
@@ -136,6 +143,13 @@ def _storage(table: Table, i: int) -> int:
             break
         i = operands[i][0]
     return i
+
+
+def near_operands(match: Match, i: int, j: int) -> int:
+    """Count the places where two nodes do not use the same node, but what comes from the same one."""
+    a, b, mate = match.a, match.b, match.mate_a
+    pairs = zip(a.operands[i], b.operands[j], strict=False)
+    return sum(mate[x] != y and mate[through(a, x)] == through(b, y) for x, y in pairs)
 
 
 @lru_cache(maxsize=4096)

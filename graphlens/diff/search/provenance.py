@@ -11,6 +11,7 @@ from graphlens.program.graph import Node, Provenance
 
 _DEEPEST = 64
 Origin = tuple[str, str]
+Proposal = tuple[list[int], list[int]]
 
 
 def provenance_step(match: Match) -> int:
@@ -72,7 +73,15 @@ def _named(parent: Table, entry: Provenance) -> int:
     if i < 0:
         return -1
     target = parent.nodes[i].target
-    return i if target == entry.target or target.endswith("." + entry.target) else -1
+    if not (target == entry.target or target.endswith("." + entry.target)):
+        return -1
+    own: tuple[Provenance, ...] = parent.nodes[i].meta.get("from_node") or ()
+    return i if not own or _names(own) == _names(entry.from_node) else -1
+
+
+def _names(entries: tuple[Provenance, ...]) -> list[Origin]:
+    """Say where a node came from itself: a node of the same name and another origin is another node."""
+    return [(entry.name, entry.target) for entry in entries]
 
 
 def _link(match: Match, origins: dict[int, list[int]], *, flip: bool) -> int:
@@ -82,7 +91,7 @@ def _link(match: Match, origins: dict[int, list[int]], *, flip: bool) -> int:
     for child, parents in origins.items():
         for parent in parents:
             children[parent].append(child)
-    made = 0
+    proposed: list[Proposal] = []
     done: set[int] = set()
     for parent in sorted(children):
         if parent in done:
@@ -91,8 +100,8 @@ def _link(match: Match, origins: dict[int, list[int]], *, flip: bool) -> int:
         done.update(parents)
         bunch = _calls_alone(match.b if not flip else match.a, match.a if not flip else match.b, parents, bunch)
         if all(mate[each] == FREE for each in parents):
-            made += _join(match, bunch, parents) if flip else _join(match, parents, bunch)
-    return made
+            proposed.append((bunch, parents) if flip else (parents, bunch))
+    return _join_all(match, proposed)
 
 
 def _calls_alone(child: Table, parent: Table, parents: list[int], bunch: list[int]) -> list[int]:
@@ -115,18 +124,26 @@ def _bunch(parent: int, children: dict[int, list[int]], origins: dict[int, list[
     return sorted(parents), sorted(bunch)
 
 
-def _join(match: Match, ours: list[int], theirs: list[int]) -> int:
-    if contradicted(match, ours, theirs):
-        return 0
+def _join_all(match: Match, proposed: list[Proposal]) -> int:
+    """Join what nothing known before contradicts, and then ask how sure each is: it does not matter which comes first."""
+    made = [each for each in [p for p in proposed if not contradicted(match, *p)] if _join(match, each)]
+    for ours, theirs in made:
+        if len(ours) == len(theirs) == 1:
+            found = witnesses(match, ours[0], theirs[0])
+            match.confidence[ours[0]] = 0.95 if found.agree and not found.hard else 0.85
+    return len(made)
+
+
+def _join(match: Match, proposal: Proposal) -> bool:
+    ours, theirs = proposal
     if len(ours) == len(theirs) == 1:
-        i, j = ours[0], theirs[0]
-        if _held(match.a, i) != _held(match.b, j):
-            return 0  # names of calls say nothing where they call something else
-        found = witnesses(match, i, j)
-        sure = 0.95 if found.agree and not found.hard else 0.85
-        return match.pair(i, j, "provenance", sure, ("from_node names it",))
+        if _held(match.a, ours[0]) != _held(match.b, theirs[0]):
+            return False  # names of calls say nothing where they call something else
+        return match.pair(ours[0], theirs[0], "provenance", 0.85, ("from_node names it",))
+    if any(match.mate_a[i] != FREE for i in ours) or any(match.mate_b[j] != FREE for j in theirs):
+        return False
     match.bundle(ours, theirs, f"group {_size(ours)}:{_size(theirs)}", 0.9, ("from_node names it", "provenance"))
-    return 1
+    return True
 
 
 def _held(table: Table, i: int) -> list[object]:
@@ -152,14 +169,9 @@ def contradicted(match: Match, ours: list[int], theirs: list[int]) -> bool:
 def _siblings(match: Match) -> int:
     """Join free nodes of both sides that came from one node of a third graph."""
     left, right = _by_origin(match.a, match.mate_a), _by_origin(match.b, match.mate_b)
-    made = 0
-    for origin, ours in left.items():
-        theirs = right.get(origin)
-        if theirs and all(match.mate_a[i] == FREE for i in ours) and all(match.mate_b[j] == FREE for j in theirs):
-            if len(ours) == len(theirs) > 1:
-                continue  # more than one each: their neighbours say which is which
-            made += _join(match, ours, theirs)
-    return made
+    found = [(ours, right[origin]) for origin, ours in left.items() if origin in right]
+    # where there is more than one each, their neighbours say which is which
+    return _join_all(match, [(ours, theirs) for ours, theirs in found if not len(ours) == len(theirs) > 1])
 
 
 def _by_origin(table: Table, mate: list[int]) -> dict[Origin, list[int]]:
