@@ -45,7 +45,7 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
     parts = (
         ("key", _key(a, b, i, j, ladder)),
         ("operands", 0.25 * found.operands / operands if operands else 0.1),
-        ("what operands come from", 0.1 * near_operands(match, i, j) / operands if operands else 0.0),
+        ("what operands come from", 0.16 * near_operands(match, i, j) / operands if operands else 0.0),
         ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
         ("module", 0.1 if -1 != modules[0][i] == modules[1][j] else 0.0),
         ("name", 0.1 if a.name == b.name and not _numbered(a) else 0.0),
