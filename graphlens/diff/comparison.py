@@ -22,7 +22,7 @@ from graphlens.diff.rows import PROGRAM, Finding, Kind, Mismatch
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
 from graphlens.diff.severity import Judge, Selector, make_judge, selects
 from graphlens.diff.weights import Equal, remembered, stored_equal
-from graphlens.program.frames import frame_text, user_frame
+from graphlens.program.frames import source_text
 from graphlens.program.graph import Node
 from graphlens.program.program import Program
 from graphlens.progress import phases
@@ -180,5 +180,5 @@ class _Rows:
             return "", ""
         known = self.places.get(id(node))
         if known is None:
-            known = self.places[id(node)] = (node.module, frame_text(user_frame(node.stack_trace)))
+            known = self.places[id(node)] = (node.module, source_text(node.stack_trace))
         return known

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphlens.diff.alignment import Alignment
 from graphlens.diff.evidence import node_rows
 from graphlens.diff.explain import explain
+from graphlens.diff.modules import LoneModule, lone_modules
 from graphlens.diff.patterns import make_patterns
 from graphlens.diff.proof import Proof
 from graphlens.diff.quality import Quality, quality
@@ -93,6 +94,13 @@ class Diff(Displayable):
         return make_patterns(self.rows, self.a, self.b)
 
     @cached_property
+    def lone_modules(self) -> tuple[LoneModule, ...]:
+        """The modules that only one side has as a whole (a removed layer), as data."""
+        if "modules" in self.stored:
+            return tuple(self.stored["modules"])
+        return lone_modules(self.rows, self.a, self.b)
+
+    @cached_property
     def mismatches(self) -> pd.DataFrame:
         """One row per difference: ``graph node_a node_b target module source field kind severity cause a b``."""
         from graphlens.diff.tables import mismatch_table
@@ -144,7 +152,7 @@ class Diff(Displayable):
         for selector in fields:
             check_selector(selector)
         kept = tuple(row for row in self.rows if any(selects(s, row.field, row.kind) for s in fields))
-        stored = {key: value for key, value in self.stored.items() if key not in ("verdict", "patterns")}
+        stored = {key: value for key, value in self.stored.items() if key not in ("verdict", "patterns", "modules")}
         return replace(self, rows=kept, ignored=self.ignored + len(self.rows) - len(kept), stored=stored)
 
     def explain(self, node: str | tuple[str, str]) -> str:

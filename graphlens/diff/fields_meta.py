@@ -7,26 +7,23 @@ Never compared: the `graph_id` of `from_node` entries (addresses), module keys t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import zip_longest
 from typing import Any
 
+from graphlens.diff.meta_text import VALUES, meta_finding
 from graphlens.diff.renaming import Renaming
-from graphlens.diff.rows import Finding, Kind, shorten
+from graphlens.diff.rows import Finding
 from graphlens.diff.settings import StackTraces
 from graphlens.diff.values import compare_values
 from graphlens.program.argument import Const, Map, Opaque, Ref, Seq, Slice, argument_text, children, same_literal
-from graphlens.program.frames import frame_text, user_frame
 from graphlens.program.graph import ModuleCall, Node, Provenance
-from graphlens.program.value import ConstValue, ContainerValue, OpaqueValue, SymValue, TensorValue, value_text
 
 _ADDRESS = re.compile(r"^\d{9,}(?=$|@)")
 _APART = frozenset({"seq_nr", "creation_timestamp"})
 """The first is compared by order (`compare_seq_nr`), the second is the time of day."""
 _TEXT = frozenset({"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"})
 """Made of texts only (and addresses, which may be equal), so that Python's `==` is exact."""
-_VALUES = (TensorValue, SymValue, ConstValue, ContainerValue, OpaqueValue)
 
 
 class MetaComparer:
@@ -47,11 +44,11 @@ class MetaComparer:
                 continue
             if _empty(left) or _empty(right):
                 if not (_empty(left) and _empty(right)) and not (only_lost and _empty(left)):
-                    yield _finding(key, "added" if _empty(left) else "lost", left, right)
+                    yield meta_finding(key, "added" if _empty(left) else "lost", left, right)
                 continue
             aspect = self._difference(key, left, right)
             if aspect is not None:
-                yield _finding(key, "changed", left, right, aspect)
+                yield meta_finding(key, "changed", left, right, aspect)
 
     def _difference(self, key: str, a: Any, b: Any) -> str | None:
         """Say in which aspect two values of a key differ (``""``: nothing special); `None` if they do not."""
@@ -61,7 +58,7 @@ class MetaComparer:
             return _module_stacks(a, b)
         if key == "from_node" and _all(a, Provenance) and _all(b, Provenance):
             return None if same_provenance(a, b) else ""
-        if isinstance(a, _VALUES) and isinstance(b, _VALUES):
+        if isinstance(a, VALUES) and isinstance(b, VALUES):
             return None if next(iter(compare_values(a, b, self.renaming)), None) is None else ""
         return None if self._same(a, b) else ""
 
@@ -175,76 +172,10 @@ def compare_seq_nr(pairs: list[tuple[Node, Node]]) -> Iterator[tuple[Node, Node,
         if left is None and right is None:
             continue
         if left is None or right is None:
-            yield a, b, _finding("seq_nr", "added" if left is None else "lost", left, right)
+            yield a, b, meta_finding("seq_nr", "added" if left is None else "lost", left, right)
         elif ours.get(left) != theirs.get(right):
-            yield a, b, _finding("seq_nr", "changed", left, right)
+            yield a, b, meta_finding("seq_nr", "changed", left, right)
 
 
 def _ranks(numbers: list[Any]) -> dict[Any, int]:
     return {number: i for i, number in enumerate(sorted({n for n in numbers if type(n) is int}))}
-
-
-def _finding(key: str, kind: Kind, a: Any, b: Any, aspect: str = "") -> Finding:
-    texts = meta_text(key, a), meta_text(key, b)
-    if aspect == "key":
-        texts = _keys(a), _keys(b)
-    elif key == "nn_module_stack" and kind == "changed":
-        texts = _without_common_start(a, b)
-    if texts[0] == texts[1] and isinstance(a, str) and isinstance(b, str):
-        texts = _first_difference(a, b)
-    return Finding(field=key, kind=kind, a=texts[0], b=texts[1], aspect=aspect, value_a=a, value_b=b)
-
-
-def _without_common_start(a: tuple[ModuleCall, ...], b: tuple[ModuleCall, ...]) -> tuple[str, str]:
-    """Write two module stacks from where they part."""
-    same = 0
-    while same < min(len(a), len(b)) - 1 and a[same] == b[same]:
-        same += 1
-    return meta_text("nn_module_stack", a[same:]), meta_text("nn_module_stack", b[same:])
-
-
-def _keys(stack: tuple[ModuleCall, ...]) -> str:
-    return shorten(" › ".join(call.key for call in stack))
-
-
-def _first_difference(a: str, b: str) -> tuple[str, str]:
-    """Write the first lines in which two texts differ, where their short forms are the same."""
-    pairs = zip_longest(a.splitlines(), b.splitlines(), fillvalue="")
-    ours, theirs = next(((x, y) for x, y in pairs if x != y), (a, b))
-    return shorten(ours.strip()), shorten(theirs.strip())
-
-
-_TEXTS: Mapping[str, Callable[[Any], str]] = {
-    "stack_trace": lambda trace: frame_text(user_frame(trace)) or shorten(trace.strip().replace("\n", " ⏎ ")),
-    "nn_module_stack": lambda stack: " › ".join(f"{call.call or 'root'} ({call.type})" for call in stack),
-    "source_fn_stack": lambda stack: " › ".join(f"{name}: {target}" for name, target in stack),
-    "from_node": lambda chain: " › ".join(_provenance_text(entry) for entry in chain),
-}
-
-
-def _provenance_text(entry: Provenance) -> str:
-    names: list[str] = []
-    found: Provenance | None = entry
-    while found is not None and len(names) < 8:
-        names.append(f"{found.name} ({found.pass_name})" if found.pass_name else found.name)
-        found = found.from_node[0] if found.from_node else None
-    return " < ".join(names)
-
-
-def meta_text(key: str, value: Any) -> str:
-    """Write a metadata value in short; ``""`` where there is none."""
-    if value is None:
-        return ""
-    try:
-        text = _TEXTS[key](value)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        text = _plain_text(value)
-    return shorten(text)
-
-
-def _plain_text(value: Any) -> str:
-    if isinstance(value, _VALUES):
-        return value_text(value)
-    if isinstance(value, tuple):
-        return f"({', '.join(map(str, value))})"
-    return argument_text(value)

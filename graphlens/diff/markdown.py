@@ -6,21 +6,28 @@ import re
 from typing import TYPE_CHECKING
 
 from graphlens.diff.rows import PATTERN_COLUMNS
+from graphlens.diff.verdict import roots
 from graphlens.diff.wording import fold, fold_text, plural
 from graphlens.program.line import display
 
 if TYPE_CHECKING:
     from graphlens.diff.diff import Diff
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
-_AUTOLINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)([:.])|@(?=\w)")
+_SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_AUTOLINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)([:.])|([@#])(?=\w)")
+_APART = "&#8203;"
+"""A space of no width: GitHub makes no mention and no reference to an issue of what it divides."""
 
 
 def escape(text: str) -> str:
-    """Write text so that Markdown shows it as it is: no markup, no HTML, no link, no mention."""
+    """Write text so that Markdown shows it as it is: no markup, no HTML, no link, no mention, no reference."""
     text = _SPECIAL.sub(r"\\\1", display(text))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _AUTOLINK.sub(lambda found: "&#64;" if found[0] == "@" else f"{found[1]}&#{ord(found[2])};", text)
+    return _AUTOLINK.sub(_unlinked, text)
+
+
+def _unlinked(found: re.Match[str]) -> str:
+    return found[3] + _APART if found[3] else f"{found[1]}&#{ord(found[2])};"
 
 
 def to_markdown(diff: Diff, limit: int) -> str:
@@ -29,7 +36,7 @@ def to_markdown(diff: Diff, limit: int) -> str:
     lines = [f"{mark} **{escape(diff.verdict)}**", "", f"Proof: {escape(str(diff.proof))}", ""]
     if diff.rows:
         lines += ["| severity | field | kind | rows | what |", "| --- | --- | --- | ---: | --- |"]
-        folds = fold(row for row in diff.rows if row.cause == "root") or fold(diff.rows)
+        folds = fold(roots(diff.rows), diff.lone_modules)
         for one in folds[:limit]:
             row = one.example
             cells = (row.severity, row.family, row.kind, f"{len(one.rows):,}", fold_text(one))

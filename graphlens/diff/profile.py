@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphlens.diff.fields_meta import meta_text
 from graphlens.diff.matching import Matching
+from graphlens.diff.meta_text import meta_text
 from graphlens.diff.placed import Placed
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.diff.settings import EXACT, StackTraces

@@ -13,6 +13,7 @@ from msgspec import Struct
 from graphlens.diff.collector import without_collector
 from graphlens.diff.encoding import plain, structured
 from graphlens.diff.identity import program_identity
+from graphlens.diff.modules import LoneModule
 from graphlens.diff.proof import Proof, Refusal
 from graphlens.diff.quality import Quality
 from graphlens.diff.rows import MISMATCH_COLUMNS, Mismatch, NodeRow, Pattern
@@ -57,6 +58,7 @@ def _tables(diff: Diff) -> dict[str, Iterator[dict[str, Any]]]:
         "mismatches": map(_mismatch, diff.rows),
         "nodes": map(_columns, diff.node_rows),
         "patterns": map(_columns, diff.pattern_rows),
+        "modules": map(_columns, diff.lone_modules),
     }
 
 
@@ -106,6 +108,7 @@ def from_json(source: str | bytes | Path, a: Program | None, b: Program | None) 
             "verdict": str(data["verdict"]),
             "nodes": tuple(msgspec.convert(item, NodeRow) for item in data["nodes"]),
             "patterns": tuple(msgspec.convert(item, Pattern) for item in data["patterns"]),
+            "modules": tuple(msgspec.convert(item, LoneModule) for item in data["modules"]),
             "quality": msgspec.convert(data["quality"], Quality),
             "a": data["a"],
             "b": data["b"],

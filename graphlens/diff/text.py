@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from graphlens.diff.wording import folded_lines, numbered, plural
+from graphlens.diff.wording import fold, folded_lines, numbered, plural
 from graphlens.program.line import display
 
 if TYPE_CHECKING:
     from graphlens.diff.diff import Diff
 
 
+_MOST_REPEATED: Final = 10
+
+
 def to_text(diff: Diff, limit: int) -> str:
     """Write verdict, proof, then the differences, like ones folded into one line, worst first."""
     lines = [diff.verdict]
-    proof = f"proof: {diff.proof}"
     if diff.rows:
-        lines.append(proof)
+        lines.append(f"proof: {diff.proof}")
         roots = [row for row in diff.rows if row.cause == "root"]
+        told = list(folded_lines(fold(roots or diff.rows, diff.lone_modules), limit))
+        width = max(len(severity) for severity, _ in told)
+        lines += [f"  {severity:<{width}}  {text}" for severity, text in told]
         inherited = len(diff.rows) - len(roots)
-        width = max(len(severity) for severity, _ in folded_lines(roots or diff.rows, limit))
-        lines += [f"  {severity:<{width}}  {text}" for severity, text in folded_lines(roots or diff.rows, limit)]
         if inherited and roots:
             lines.append(f"  {'':<{width}}  {plural(inherited, 'row')} more that follow from these")
-        repeated = [pattern for pattern in diff.pattern_rows if pattern.count > 1]
-        lines += [f"  {p.pattern}: {plural(p.count, 'time')}, in {numbered(p.regions)}" for p in repeated[:10]]
+        lines += _repeated(diff)
     return "\n".join(map(display, lines))
+
+
+def _repeated(diff: Diff) -> list[str]:
+    """List the edits that were made in several layers, with those layers."""
+    repeated = [pattern for pattern in diff.pattern_rows if pattern.count > 1]
+    lines = [f"  {p.count:,} times, in {numbered(p.regions)}: {p.pattern}" for p in repeated[:_MOST_REPEATED]]
+    left = len(repeated) - len(lines)
+    lines += [f"  and {left:,} more"] if left else []
+    return ["edits that repeat:", *lines] if lines else []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
 from graphlens.diff.rows import Mismatch, rank
-from graphlens.diff.wording import counts, phrase, plural
+from graphlens.diff.wording import counts, fold, modules_text, phrase, plural
 
 if TYPE_CHECKING:
     from graphlens.diff.diff import Diff
@@ -49,7 +49,6 @@ def roots(rows: tuple[Mismatch, ...]) -> tuple[Mismatch, ...]:
 
 def _different(diff: Diff) -> str:
     counted = roots(diff.rows)
-    first = min(counted, key=lambda row: rank(row.severity))
     follow = len(diff.rows) - len(counted)
     text = f"different: {counts(counted)}{_repeated(diff)}"
     text += f" ({plural(follow, 'row')} more that follow from these)" if follow else ""
@@ -59,7 +58,20 @@ def _different(diff: Diff) -> str:
         text += f"; whether it computes the same is unknown: {_unknown(diff.proof)}"
     elif diff.proof.level != DIFFERENT:
         text += f"; the computation is {diff.proof.level}"
-    return f"{text}; {'it is' if len(counted) == 1 else 'the first is'} {phrase(first)}"
+    return f"{text}; {_first(diff, counted)}"
+
+
+def _first(diff: Diff, counted: tuple[Mismatch, ...]) -> str:
+    """Name the worst difference; a module that only one side has comes before single nodes."""
+    folds = fold(counted, diff.lone_modules) if diff.lone_modules else []
+    worst = [one for one in folds if one.example.severity == folds[0].example.severity]
+    modules = [one for one in worst if one.modules]
+    if not modules:
+        first = min(counted, key=lambda row: rank(row.severity))
+        return f"{'it is' if len(counted) == 1 else 'the first is'} {phrase(first)}"
+    named = " and ".join(modules_text(one.modules) for one in modules[:2])
+    other = next((one.example for one in worst if not one.modules), None)
+    return f"{named}; the first other is {phrase(other)}" if other is not None else named
 
 
 def _repeated(diff: Diff) -> str:

@@ -9,23 +9,27 @@ from typing import Final
 
 from msgspec import Struct
 
+from graphlens.diff.modules import LoneModule
 from graphlens.diff.rows import PROGRAM, Mismatch, family, rank, shorten
 
 _TEXT_LIMIT: Final = 72
 _TELLING: Final = ("val", "signature.inputs", "signature.outputs", "op", "verifier", "schema_version", "opset_version")
 _LITERALS: Final = ("literal", "specialised", "generalised", "default", "keyword", "container")
+_DIGITS: Final = 10
+"""Longer numbers are no counters."""
 _ITEM: Final = re.compile(r"\[.*\]$", re.DOTALL)
 
 
 class Fold(Struct, frozen=True):
-    """Rows that say the same of many nodes: one line of a text."""
+    """Rows that say the same of many nodes, or all that says that some `modules` are on one side only: one line of a text."""
 
     rows: tuple[Mismatch, ...]
+    modules: tuple[LoneModule, ...] = ()
 
     @property
     def example(self) -> Mismatch:
-        """The first of the rows."""
-        return self.rows[0]
+        """The first of the worst rows."""
+        return min(self.rows, key=lambda row: rank(row.severity)) if self.modules else self.rows[0]
 
 
 def plural(count: int, word: str) -> str:
@@ -83,12 +87,21 @@ def _short(text: str) -> str:
     return shorten(text, _TEXT_LIMIT)
 
 
-def fold(rows: Iterable[Mismatch]) -> list[Fold]:
-    """Put rows that say the same of different nodes together, worst first, then by number and first appearance."""
+def fold(rows: Iterable[Mismatch], modules: Sequence[LoneModule] = ()) -> list[Fold]:
+    """Put rows that say the same of different nodes together, worst first; modules that only one side has lead."""
     groups: dict[tuple[str, ...], list[Mismatch]] = {}
+    gone: dict[tuple[str, ...], list[Mismatch]] = {}
+    together: dict[tuple[str, ...], list[LoneModule]] = {}
+    for module in modules:
+        together.setdefault((module.side, *numbered_shape(module.module)), []).append(module)
     for row in rows:
-        groups.setdefault(_alike(row), []).append(row)
-    folds = [Fold(tuple(group)) for group in groups.values()]
+        home = next((module for module in modules if module.holds(row)), None)
+        if home is None:
+            groups.setdefault(_alike(row), []).append(row)
+        else:
+            gone.setdefault((home.side, *numbered_shape(home.module)), []).append(row)
+    folds = [Fold(tuple(group), tuple(together[key])) for key, group in gone.items()]
+    folds += [Fold(tuple(group)) for group in groups.values()]
     return sorted(folds, key=lambda f: (rank(f.example.severity), f.example.cause == "inherited"))
 
 
@@ -109,47 +122,82 @@ def _alike(row: Mismatch) -> tuple[str, ...]:
 
 def fold_text(folded: Fold) -> str:
     """Say what a fold says: ``stack_trace lost on 112 nodes in layers.0..27, for example linear_3 (…)``."""
-    row, count = folded.example, len(folded.rows)
-    if count == 1:
+    row = folded.example
+    if folded.modules:
+        return f"{modules_text(folded.modules)}: {_most(folded.rows)}"
+    if len(folded.rows) == 1:
         return phrase(row)
     if row.node_a is None and row.node_b is None:
-        names = [_ITEM.search(r.field) for r in folded.rows]
-        items = [found[0][1:-1] for found in names if found]
-        about = f" of {plural(count, 'item')} in {numbered(items)}" if items else f" {count:,} times"
-        return f"{family(row.field)} {verb(row)}{about}, for example {phrase(row)}"
+        return _items_text(folded)
     nodes = len({(r.graph, r.node_a, r.node_b) for r in folded.rows})
     modules = numbered([r.module for r in folded.rows if r.module])
     inside = f" in {modules}" if modules else ""
     if row.field == "target" and row.kind in ("only_a", "only_b"):
-        targets = Counter(r.target for r in folded.rows)
-        most = ", ".join(f"{_short(t)} {n}" if n > 1 else _short(t) for t, n in targets.most_common(3))
-        more = ", …" if len(targets) > 3 else ""
-        return f"{plural(nodes, 'node')} only in {row.kind[-1]}{inside} ({most}{more}), for example {place(row)}"
+        return (
+            f"{plural(nodes, 'node')} only in {row.kind[-1]}{inside} ({_most(folded.rows)}), for example {place(row)}"
+        )
     subject = f"{row.where or row.field} of {row.target}" if row.family in ("args", "kwargs") else row.field
     subject += row.where if row.family.startswith("val") else ""
-    return f"{subject} {verb(row)} on {plural(nodes, 'node')}{inside}, for example {place(row)}{_sides(row)}"
+    sides = "" if row.field == "name" else _sides(row)
+    return f"{subject} {verb(row)} on {plural(nodes, 'node')}{inside}, for example {place(row)}{sides}"
+
+
+def _items_text(folded: Fold) -> str:
+    """Say what a fold of rows that belong to no node says: ``weights lost: 9 in layers.2, for example …``."""
+    row, count = folded.example, len(folded.rows)
+    items = [found[0][1:-1] if (found := _ITEM.search(each.field)) else "" for each in folded.rows]
+    if not any(items):
+        return f"{family(row.field)} {verb(row)} {count:,} times, for example {phrase(row)}"
+    example = f"for example {items[0]}{_sides(row)}"
+    if all(item.isdecimal() and len(item) < _DIGITS for item in items):
+        return f"{family(row.field)}[{ranges({int(item) for item in items})}] {verb(row)}, {example}"
+    return f"{family(row.field)} {verb(row)}: {count:,} in {numbered(items)}, {example}"
+
+
+def _most(rows: Iterable[Mismatch]) -> str:
+    """Write the most frequent targets: ``aten.mul.Tensor 9, aten.linear.default 7, aten.add.Tensor 6, …``."""
+    targets = Counter(row.target for row in rows if row.node)
+    most = ", ".join(f"{_short(t)} {n:,}" if n > 1 else _short(t) for t, n in targets.most_common(3))
+    return most + (", …" if len(targets) > 3 else "")
+
+
+def modules_text(modules: Sequence[LoneModule]) -> str:
+    """Say that modules of one shape are on one side only: ``modules layers.5..7 are only in a (171 nodes, 27 weights)``."""
+    first = modules[0]
+    shape = numbered_shape(first.module)
+    at = shape.index("#") if "#" in shape else len(shape)
+    numbers = {int(module.module.split(".")[at]) for module in modules if "#" in shape}
+    name = ".".join((*shape[:at], ranges(numbers), *shape[at + 1 :])) if numbers else first.module
+    many = len(modules) > 1
+    size = plural(sum(module.nodes for module in modules), "node")
+    weights = sum(module.weights for module in modules)
+    state = f", {plural(weights, 'weight')}" if weights else ""
+    return f"module{'s' * many} {name} {'are' if many else 'is'} only in {first.side} ({size}{state})"
+
+
+def numbered_shape(path: str) -> tuple[str, ...]:
+    """Split a dotted path, its first number replaced by ``#``: the shape that the same module of every layer has."""
+    parts = path.split(".")
+    at = next((i for i, part in enumerate(parts) if part.isdecimal() and len(part) < _DIGITS), None)
+    return tuple("#" if i == at else part for i, part in enumerate(parts))
 
 
 def numbered(paths: Sequence[str]) -> str:
     """Write many dotted paths in short, runs of numbers as ranges: ``layers.0..27``, else the first three."""
-    patterns: dict[tuple[str, ...], set[tuple[int, ...]]] = {}
+    patterns: dict[tuple[str, ...], set[int]] = {}
     for path in dict.fromkeys(paths):
-        parts = path.split(".")
-        shape = tuple("#" if part.isdecimal() and len(part) < 10 else part for part in parts)
-        numbers = tuple(int(part) for part in parts if part.isdecimal() and len(part) < 10)
-        cut = shape.index("#") + 1 if "#" in shape else len(shape)
-        patterns.setdefault(shape[:cut], set()).add(numbers[:1])
-    texts = [
-        ".".join((*shape[:-1], _ranges(found))) if shape[-1] == "#" else ".".join(shape)
-        for shape, found in patterns.items()
-    ]
+        shape = numbered_shape(path)
+        cut = shape.index("#") if "#" in shape else len(shape)
+        number = [int(path.split(".")[cut])] if cut < len(shape) else []
+        patterns.setdefault(shape[: cut + 1], set()).update(number)
+    texts = [".".join((*shape[:-1], ranges(found))) if found else ".".join(shape) for shape, found in patterns.items()]
     return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
 
 
-def _ranges(found: set[tuple[int, ...]]) -> str:
+def ranges(numbers: set[int]) -> str:
     """Write numbers as ``0..27``, or ``0..3,7`` where there are gaps."""
     runs: list[list[int]] = []
-    for (number,) in sorted(found):
+    for number in sorted(numbers):
         if runs and number == runs[-1][1] + 1:
             runs[-1][1] = number
         else:
@@ -166,9 +214,8 @@ def counts(rows: Iterable[Mismatch]) -> str:
     )
 
 
-def folded_lines(rows: Iterable[Mismatch], limit: int) -> Iterator[tuple[str, str]]:
+def folded_lines(folds: Sequence[Fold], limit: int) -> Iterator[tuple[str, str]]:
     """Yield `(severity, text)` of at most `limit` folds, and one line that says how many more there are."""
-    folds = fold(rows)
     for one in folds[:limit]:
         yield one.example.severity, fold_text(one)
     left = folds[limit:]

@@ -224,7 +224,7 @@ def test_junit():
 
 def test_markdown():
     text = compare(*all_layers()).to_markdown()
-    assert text.startswith("❌ **different: 4 wrong\\_result")
+    assert text.startswith("❌ **different: 4 wrong_result")
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows[:5]}) == 1
     assert compare(nested_program(), nested_program()).to_markdown().startswith("✅ **identical")

@@ -1,0 +1,106 @@
+"""Modules that only one program has: a removed layer is told as one, not as fifty nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+from typing import Literal as OneOf
+
+from msgspec import Struct
+
+from graphlens.diff.rows import Mismatch
+from graphlens.program.program import Program
+
+_LONE: Final = {"only_a": "a", "lost": "a", "only_b": "b", "added": "b"}
+_BY_NAME: Final = ("weights", "constants", "aliasing", "module_call_graph")
+
+
+class LoneModule(Struct, frozen=True, kw_only=True):
+    """A module all of whose nodes only one side has, and that lies in no other such module.
+
+    `module` is its path with the call index, `fqn` without; `inside` are the module paths of its nodes; `weights` counts
+    the weights and constants that went with it.
+    """
+
+    module: str
+    fqn: str
+    side: OneOf["a", "b"]
+    nodes: int
+    weights: int
+    inside: tuple[str, ...]
+
+    def holds(self, row: Mismatch) -> bool:
+        """Whether a row says no more than that the module is on one side only."""
+        if _LONE.get(row.kind) != self.side:
+            return False
+        if row.node:
+            return row.field == "target" and row.module in self.inside
+        name = _name(row)
+        return bool(self.fqn) and (name == self.fqn or name.startswith(f"{self.fqn}."))
+
+
+def _name(row: Mismatch) -> str:
+    """Name the weight or module that a row of the program level is about."""
+    head, _, item = row.field.partition("[")
+    if head in _BY_NAME:
+        return item.removesuffix("]")
+    spec = row.value_a if row.kind == "lost" else row.value_b
+    return getattr(spec, "target", None) or "" if head == "signature.inputs" else ""
+
+
+def lone_modules(rows: Sequence[Mismatch], a: Program | None, b: Program | None) -> tuple[LoneModule, ...]:
+    """Find the modules that only one side has, those of `a` first, in the order of the programs.
+
+    A module of which the other side has unmatched nodes under the same name was rewritten, and is not among them.
+    """
+    only = [row for row in rows if row.field == "target" and row.kind in ("only_a", "only_b")]
+    if not only:
+        return ()
+    names_a = {(row.graph, row.node_a) for row in only if row.kind == "only_a"}
+    names_b = {(row.graph_b or row.graph, row.node_b) for row in only if row.kind == "only_b"}
+    lone_a, lone_b = _calls(a, names_a)[1], _calls(b, names_b)[1]
+    found = [*_of_side(a, names_a, "a", lone_b), *_of_side(b, names_b, "b", lone_a)]
+    return tuple(_weighed(module, rows) for module in found)
+
+
+Names = set[tuple[str, str | None]]
+
+
+def _calls(program: Program | None, lone: Names) -> tuple[Counter[str], Counter[str]]:
+    """Count the nodes inside each module call, and those of them that the other side lacks."""
+    total: Counter[str] = Counter()
+    without: Counter[str] = Counter()
+    for path, node in program.walk() if program is not None and lone else ():
+        calls = {call.call for call in node.module_stack if call.call}
+        total.update(calls)
+        if (path, node.name) in lone:
+            without.update(calls)
+    return total, without
+
+
+def _of_side(program: Program | None, lone: Names, side: OneOf["a", "b"], other: Counter[str]) -> Iterable[LoneModule]:
+    total, without = _calls(program, lone)
+    whole = {call for call, count in without.items() if count == total[call] and not other[call]}
+    found: dict[str, tuple[str, list[str]]] = {}
+    for path, node in program.walk() if program is not None and whole else ():
+        if (path, node.name) in lone:
+            outermost = next((call for call in node.module_stack if call.call in whole), None)
+            if outermost is not None:
+                found.setdefault(outermost.call, (outermost.path, []))[1].append(node.module)
+    for call, (path, modules) in found.items():
+        fqn = path if path == call else ""
+        inside = tuple(dict.fromkeys(modules))
+        yield LoneModule(module=call, fqn=fqn, side=side, nodes=len(modules), weights=0, inside=inside)
+
+
+def _weighed(module: LoneModule, rows: Iterable[Mismatch]) -> LoneModule:
+    held = {row.field for row in rows if row.family in ("weights", "constants") and module.holds(row)}
+    return LoneModule(
+        module=module.module,
+        fqn=module.fqn,
+        side=module.side,
+        nodes=module.nodes,
+        weights=len(held),
+        inside=module.inside,
+    )
