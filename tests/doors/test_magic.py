@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 from IPython.core.error import UsageError
-from IPython.testing.globalipapp import start_ipython
 
 from graphlens.errors import GraphLensError
 from graphlens.magic import look_up
@@ -16,11 +15,10 @@ ARCHIVE = Path(__file__).parents[1] / "data" / "archives" / "torch-2.13.0" / "ne
 
 
 @pytest.fixture(scope="module")
-def shell():
-    shell = start_ipython()
-    shell.run_line_magic("load_ext", "graphlens")
-    yield shell
-    shell.run_line_magic("unload_ext", "graphlens")
+def shell(terminal):
+    terminal.run_line_magic("load_ext", "graphlens")
+    yield terminal
+    terminal.run_line_magic("unload_ext", "graphlens")
 
 
 @pytest.fixture

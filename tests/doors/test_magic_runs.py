@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from IPython import get_ipython
 from IPython.core.error import UsageError
-from IPython.testing.globalipapp import start_ipython
 
 CELL = """
 def twice(x):
@@ -17,16 +15,15 @@ out = torch.compile(twice, backend="eager")(torch.ones(3))
 
 
 @pytest.fixture(scope="module")
-def shell():
+def shell(terminal):
     import torch
 
-    shell = start_ipython() or get_ipython()
-    shell.run_line_magic("load_ext", "graphlens")
-    shell.user_ns["torch"] = torch
-    yield shell
+    terminal.run_line_magic("load_ext", "graphlens")
+    terminal.user_ns["torch"] = torch
+    yield terminal
     torch._dynamo.reset()
-    shell.run_line_magic("unload_ext", "graphlens")
-    assert "graphlens" not in shell.magics_manager.magics["cell"]
+    terminal.run_line_magic("unload_ext", "graphlens")
+    assert "graphlens" not in terminal.magics_manager.magics["cell"]
 
 
 def test_capture_runs_the_cell_and_returns_what_was_compiled(shell):

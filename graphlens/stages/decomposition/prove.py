@@ -13,6 +13,7 @@ from graphlens.diff.proof import Proof
 from graphlens.diff.verify import verify
 from graphlens.program.frozen import EMPTY
 from graphlens.program.graph import Graph
+from graphlens.program.parts import InputSpec
 from graphlens.program.program import Program
 from graphlens.stages.decomposition.expand import Expansion, expand
 from graphlens.stages.decomposition.settle import settled
@@ -49,7 +50,9 @@ def witness(source: Any, a: Program, b: Program, table: Mapping[Any, Any] | None
     _return_as(made, into, a, b)
     made.graph.eliminate_dead_code()
     graphs = read(made).graphs
-    expanded = structs.replace(_computation(a), graphs=settled(graphs), outputs=_outputs(graphs[""], b))
+    expanded = structs.replace(
+        _computation(a), graphs=settled(graphs), inputs=_inputs(graphs[""], a), outputs=_outputs(graphs[""], b)
+    )
     other = structs.replace(_computation(b), graphs=settled(b.graphs))
     alignment = align(expanded, other)
     return Witness(expanded, alignment, verify(expanded, other, alignment), into.origins, into.unknown)
@@ -73,6 +76,12 @@ def _return_as(made: Any, into: Expansion, a: Program, b: Program) -> None:
         else:
             results.append(own.pop(0) if own else None)
     output.args = ((*results, *own),)
+
+
+def _inputs(root: Graph, a: Program) -> tuple[InputSpec, ...]:
+    """The signature of `a` with the names that the expanded graph has: FX gives no node the name of a builtin."""
+    names = {old.name: new.name for old, new in zip(a.graph.placeholders, root.placeholders, strict=True)}
+    return tuple(structs.replace(spec, argument=names.get(spec.argument, spec.argument)) for spec in a.inputs)
 
 
 def _outputs(root: Graph, b: Program) -> tuple[Any, ...]:
