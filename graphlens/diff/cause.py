@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed
+from graphlens.diff.resized import Resized
 from graphlens.diff.severity import ACCEPTED_BY_RULE
 from graphlens.diff.values import compare_values
 from graphlens.program.graph import Node
@@ -35,7 +36,7 @@ Key = tuple[str, str]
 class Causes:
     """Says of each difference what it follows from. Sees all differences of all graphs before it judges one."""
 
-    def __init__(self, matching: Matching, placed: Iterable[Placed]) -> None:
+    def __init__(self, matching: Matching, placed: Sequence[Placed]) -> None:
         self.matching = matching
         self.facets: dict[Key, set[str]] = defaultdict(set)
         self.edited: set[Key] = set()
@@ -55,6 +56,7 @@ class Causes:
         self._by_path = {match.path_a: match for match in reversed(matching.graphs)}
         self._compared = {id(match.a): match.path_a for match in reversed(matching.graphs)}
         self._callers = _callers(matching)
+        self._resized = Resized(placed, {**matching.a.schemas, **matching.b.schemas})
 
     def resolve(self, placed: Iterable[Placed]) -> Iterator[Placed]:
         """Yield the same differences, those that follow from another one marked."""
@@ -73,7 +75,7 @@ class Causes:
             # another function has other arguments, but still works on the same operands
             follows = key in self.retargeted
             follows = follows and (item.finding.aspect != "rewired" or self._same_operands(item.graph, a, b))
-            return a.name if follows else ""
+            return a.name if follows else self._resized.source(item)
         if not field.startswith("val") or item.finding.aspect == "container":
             return ""
         if key in self.edited:
