@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.diff.rows import Mismatch
 from graphlens.diff.severity import rule_for
 from graphlens.diff.wording import phrase
 from graphlens.errors import DiffError
+from graphlens.program.graph import Graph
 from graphlens.program.line import display, node_line
 from graphlens.program.program import Program
+
+_RUNGS: Final = {
+    "up to sizes": "compared with the sizes in its arguments left out",
+    "up to literals": "compared with the literals in its arguments left out",
+    "up to target": "compared by its surroundings, for it calls another function",
+}
+"""What each rung of the ladder leaves out."""
 
 
 def explain(a: Program, b: Program, alignment: Alignment, rows: Iterable[Mismatch], node: str | tuple[str, str]) -> str:
@@ -52,6 +61,7 @@ def _lines(
             other = two[pair.b] if side == "a" else one[pair.a]
             yield f"{'b' if side == 'a' else 'a'}  {node_line(other)}"
             yield f"matched: {pair.match}, confidence {pair.confidence:.2f}"
+            yield from (f"  {text}" for rung, text in _RUNGS.items() if pair.match.endswith(rung))
             yield from (f"  because {witness}" for witness in pair.witnesses)
     for group in aligned.groups:
         if name in getattr(group, side):
@@ -66,7 +76,18 @@ def _lines(
             yield f"  candidates in b: {', '.join(unclear.b[:20])}{' …' if len(unclear.b) > 20 else ''}"
     if name in getattr(aligned, f"only_{side}"):
         yield f"no partner: nothing in {'b' if side == 'a' else 'a'} was found to be this node"
+        yield _candidates(aligned, (one, two), name, side)
     yield from _differences(aligned, rows, ours, theirs)
+
+
+def _candidates(aligned: GraphAlignment, graphs: tuple[Graph, Graph], name: str, side: str) -> str:
+    """Name the nodes of the other side that call the same and have no partner either."""
+    own, other = graphs if side == "a" else graphs[::-1]
+    lone = aligned.only_b if side == "a" else aligned.only_a
+    alike = [each for each in lone if (other[each].op, other[each].target) == (own[name].op, own[name].target)]
+    if not alike:
+        return f"  candidates: none, every other {display(own[name].target)} there has a partner of its own"
+    return f"  candidates: {', '.join(alike[:20])}{' …' if len(alike) > 20 else ''}; their neighbours say otherwise or nothing"
 
 
 def _differences(

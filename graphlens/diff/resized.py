@@ -10,7 +10,7 @@ from typing import Final
 
 from graphlens.diff.opinfo import find
 from graphlens.diff.placed import Placed
-from graphlens.program.argument import Argument, Seq
+from graphlens.program.argument import Seq
 from graphlens.program.graph import Node
 from graphlens.program.program import ROOT
 
@@ -62,17 +62,19 @@ class Resized:
 
 def _changed(a: object, b: object) -> Iterator[tuple[int, int]]:
     """Yield the numbers that differ between two sizes or lists of sizes; nothing if they are not alike otherwise."""
-    ours, theirs = _numbers(a), _numbers(b)
-    if len(ours) == len(theirs):
-        pairs = [(x, y) for x, y in zip(ours, theirs, strict=True) if type(x) is not type(y) or x != y]
-        if all(type(x) is int and type(y) is int for x, y in pairs):
-            yield from pairs
+    ours, theirs = _items(a), _items(b)
+    if len(ours) != len(theirs):
+        return
+    pairs = [(x, y) for x, y in zip(ours, theirs, strict=True) if type(x) is not type(y) or x != y]
+    numbers = [(x, y) for x, y in pairs if isinstance(x, int) and isinstance(y, int)]
+    if len(numbers) == len(pairs):
+        yield from numbers
 
 
-def _numbers(value: object) -> tuple[Argument, ...]:
+def _items(value: object) -> tuple[object, ...]:
     if isinstance(value, Seq):
         return value.items
-    return value if isinstance(value, tuple) else (value,)  # type: ignore[return-value]
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _ratios(sources: Mapping[tuple[int, int], str]) -> dict[Fraction, str]:

@@ -119,38 +119,60 @@ def score_all(match: Match, ladder: Ladder, modules: Modules) -> Scored:
     return found
 
 
-def mutual_best(scored: Scored) -> list[tuple[int, int, float, float]]:
-    """Return `(i, j, score, margin)` where each is the other's best, good enough, and nobody comes near."""
+class Best(NamedTuple):
+    """The best score of a node and with whom, the second best and with whom; ``-1`` is nobody."""
+
+    total: float
+    partner: int
+    second: float
+    runner_up: int
+
+
+def mutual_best(scored: Scored) -> list[tuple[int, int, Best, Best]]:
+    """Return `(i, j, best of i, best of j)` where each is the other's best, good enough, and nobody comes near."""
     best_a, best_b = _best(scored, 0), _best(scored, 1)
-    found: list[tuple[int, int, float, float]] = []
-    for i, (total, j, second) in best_a.items():
-        back = best_b[j]
-        margin = min(total - second, back[0] - back[2])
-        if back[1] == i and total >= THRESHOLD and margin >= MARGIN:
-            found.append((i, j, total, margin))
+    found: list[tuple[int, int, Best, Best]] = []
+    for i, best in best_a.items():
+        back = best_b[best.partner]
+        if back.partner == i and best.total >= THRESHOLD and _margin(best, back) >= MARGIN:
+            found.append((i, best.partner, best, back))
     return found
 
 
-def _best(scored: Scored, side: int) -> dict[int, tuple[float, int, float]]:
-    """For each node: its best score, with whom, and the second best score."""
-    best: dict[int, tuple[float, int, float]] = {}
+def _margin(best: Best, back: Best) -> float:
+    return min(best.total - best.second, back.total - back.second)
+
+
+def _best(scored: Scored, side: int) -> dict[int, Best]:
+    found: dict[int, Best] = {}
+    nobody = Best(-1.0, -1, 0.0, -1)
     for pair, value in scored.items():
         node, other = pair[side], pair[1 - side]
-        total, partner, second = best.get(node, (-1.0, -1, 0.0))
-        if value.total > total:
-            best[node] = (value.total, other, max(total, 0.0))
-        elif value.total > second:
-            best[node] = (total, partner, value.total)
-    return best
+        best = found.get(node, nobody)
+        if value.total > best.total:
+            found[node] = Best(value.total, other, max(best.total, 0.0), best.partner)
+        elif value.total > best.second:
+            found[node] = Best(best.total, best.partner, value.total, other)
+    return found
+
+
+def _notes(match: Match, score: Score, best: Best, back: Best) -> tuple[str, ...]:
+    """Say what the score is made of and who came second, on the side where that was nearer."""
+    parts = ", ".join(f"{name} {value:.2f}" for name, value in score.parts if value)
+    mine = best.total - best.second <= back.total - back.second
+    second = (best.runner_up if mine else back.runner_up), (match.b if mine else match.a)
+    margin = f"{_margin(best, back):.2f}"
+    ahead = f"ahead of {second[1].nodes[second[0]].name} by {margin}" if second[0] >= 0 else "no other candidate"
+    return f"score {score.total:.2f} ({parts})", ahead
 
 
 def similar_step(match: Match, ladder: Ladder, modules: Modules) -> int:
     """Pair what is mutually best by a margin; return how many pairs were made."""
     made = 0
-    for i, j, total, margin in mutual_best(score_all(match, ladder, modules)):
-        rung = _rung(i, j, ladder)
-        notes = (f"score {total:.2f}", f"ahead by {margin:.2f}")
-        made += match.pair(i, j, "similar" + rung, round(min(total, 0.9), 2), notes)
+    scored = score_all(match, ladder, modules)
+    for i, j, best, back in mutual_best(scored):
+        notes = _notes(match, scored[i, j], best, back)
+        made += match.pair(i, j, "similar" + _rung(i, j, ladder), round(min(best.total, 0.9), 2), notes)
     return made
 
 
