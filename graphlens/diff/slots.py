@@ -64,10 +64,16 @@ def home_of(row: Mismatch, slots: tuple[Slots, Slots]) -> Home:
     """Say where a row is; what belongs to no numbered module and no node is a region of its own."""
     if row.node_a is not None or row.node_b is not None:
         key = (row.graph, row.node_a) if row.node_a is not None else (row.graph_b or row.graph, row.node_b or "")
-        return slots[row.node_a is None].homes.get(key, (row.module, ("", row.module, row.target, 0)))
+        return slots[row.node_a is None].homes.get(key) or _told(row)
     fqn = held(row, slots)
     region, inside = split_module(fqn)
     return (region or row.field, inside)
+
+
+def _told(row: Mismatch) -> Home:
+    """Say where a row is from what it says itself: the programs are not there."""
+    region, inside = split_module(row.module)
+    return region or row.graph or row.module, (_STEP.sub("", row.graph), inside, row.target, 0)
 
 
 def gone_modules(rows: Iterable[Mismatch], slots: tuple[Slots, Slots]) -> dict[str, str]:

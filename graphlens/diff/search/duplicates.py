@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from graphlens.diff.search.intern import Interner
-from graphlens.diff.search.match import Match
+from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.merkle import Keys, both_numbers
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
@@ -63,7 +63,25 @@ def _pair(match: Match, ours: list[int], theirs: list[int]) -> int:
         pure = not match.a.effect[i]
         notes = (f"{count} use{'s' * (count != 1)} agree{'s' * (count == 1)}", "computed from the same as others are")
         made += match.pair(i, j, "symmetric" if pure else "propagated", 0.8, notes)
-    return made
+    return made + _rest(match, ours, theirs)
+
+
+def _rest(match: Match, ours: list[int], theirs: list[int]) -> int:
+    """Pair the duplicates that are left, where both sides have as many and use them in the same places.
+
+    They are one value, so that any may stand for any; their users are to be paired, and need somebody to agree on.
+    """
+    left, right = [i for i in ours if match.mate_a[i] == FREE], [j for j in theirs if match.mate_b[j] == FREE]
+    places = [[_places(match.a, i) for i in left], [_places(match.b, j) for j in right]]
+    if places[0] != places[1] or not all(places[0]) or any(match.a.effect[i] for i in left):
+        return 0
+    note = ("a duplicate: any of them may stand for any other",)
+    return sum(match.pair(i, j, "symmetric", 0.6, note) for i, j in zip(left, right, strict=True))
+
+
+def _places(table: Table, i: int) -> list[int]:
+    """How many operands each use of a node has."""
+    return sorted(len(table.operands[use >> SLOT_BITS]) for use in table.users[i])
 
 
 def _shared_users(match: Match, ours: list[int], there: dict[int, int]) -> Pairs:

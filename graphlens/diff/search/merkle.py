@@ -142,9 +142,10 @@ def _both_ways(match: Match, up: Numbers, down: Numbers, label: str) -> int:
 
 
 def _nameless(table: Table, i: int) -> bool:
-    """Whether nothing but its uses tells what an input is."""
+    """Whether nothing but its uses (and its form) tells what an input is."""
     node = table.nodes[i]
-    return node.op == "placeholder" and node.name not in table.labels
+    label = table.labels.get(node.name, ("weight",))
+    return node.op == "placeholder" and isinstance(label, tuple) and label[0] == "weight"
 
 
 def _one_way(match: Match, up: Numbers, down: Numbers, label: str) -> int:

@@ -71,7 +71,8 @@ def _follow_modules(search: Search, a: Program, b: Program, inputs: list[tuple[s
     for stacks, prepared in zip(search.stacks, (search.a, search.b), strict=True):
         for table in prepared.tables.values():
             stacks.of(table)
-    if search.stacks[0].names() == search.stacks[1].names():
+    names = [stacks.names() - {""} for stacks in search.stacks]
+    if names[0] == names[1] or not all(names):
         return inputs
     tree_a = module_tree(search.a.tables, search.stacks[0])
     tree_b = module_tree(search.b.tables, search.stacks[1])
