@@ -40,7 +40,7 @@ TOKEN: Final = "token"  # noqa: S105 - an effect token of a higher-order op
 UNKNOWN: Final = "unknown"
 
 
-class Behaviour(Struct, frozen=True):
+class Behaviour(Struct, frozen=True, gc=False):
     """`effects` are kinds of effects in whose order the node stands; `writes` and `shares` name operand nodes."""
 
     effects: tuple[str, ...] = ()
@@ -65,6 +65,16 @@ def trivial(target: str) -> bool:
     plain = not info.flags.strip("d") and not info.aliased and not info.written and "running_mean" not in info.index
     shares = target.rpartition(".")[0] in SHARING
     return plain and not shares and not _may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
+
+
+@cache
+def hands_on_first(target: str) -> bool:
+    """Whether a `call_function` of this target does nothing but that its result may share storage with its first operand."""
+    info = lookup(target)
+    if info is None or info.aliased != (0,) or info.written or info.flags.strip("d") or "running_mean" in info.index:
+        return False
+    named = target.rpartition(".")[0] in SHARING or target.rpartition(".")[2].startswith(ASSERTS)
+    return not named and not _may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
 
 
 @cache

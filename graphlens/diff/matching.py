@@ -10,7 +10,7 @@ from functools import cached_property
 from graphlens.diff.alignment import Alignment, Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.live import Facts, all_facts
 from graphlens.diff.check.merged import Merged
-from graphlens.diff.check.storage import passed, ties
+from graphlens.diff.check.storage import Sources
 from graphlens.diff.renaming import Renaming
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program, child_path
@@ -128,9 +128,8 @@ class Matching:
         found = self._merged.get(match.path_a)
         if found is None:
             facts = self.facts[0][match.path_a], self.facts[1][match.path_b]
-            tied = ties((self.a, self.b), (match.path_a, match.path_b), facts, match.forward)
-            tied = (*tied, passed(self.a, match.path_a, facts[0]))
-            found = self._merged[match.path_a] = Merged(*facts, match.forward, tied)
+            sources = Sources((self.a, self.b), (match.path_a, match.path_b), facts, match.forward)
+            found = self._merged[match.path_a] = Merged(sources)
         return found
 
     @cached_property

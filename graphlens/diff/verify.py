@@ -18,7 +18,7 @@ from graphlens.diff.check.graphs import Bench, check_pairs, check_totality, one_
 from graphlens.diff.check.live import Facts, all_facts
 from graphlens.diff.check.merged import Merged
 from graphlens.diff.check.order import Sides, check_order
-from graphlens.diff.check.storage import passed, ties
+from graphlens.diff.check.storage import Sources
 from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.check.values import Values
 from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
@@ -109,16 +109,15 @@ def _check_graph(
 ) -> None:
     fa, fb = facts
     schemas = {**a.schemas, **b.schemas}
-    tied = ties((a, b), (graph.path_a, graph.path_b), facts, mate)
-    given = passed(a, graph.path_a, fa)
-    merged = Merged(fa, fb, mate, (*tied, given))
+    sources = Sources((a, b), (graph.path_a, graph.path_b), facts, mate)
+    merged = Merged(sources)
     undecided = open_proposals(graph, findings)
     bench = Bench(graph.path_a, fa, fb, mate, undecided, schemas, merged, values.renaming, values, findings)
     check_totality(bench)
     check_pairs(bench)
     if graph.path_a != ROOT:
         check_inputs(graph.path_a, fa, fb, mate, findings)
-    check_order(Sides(graph.path_a, fa, fb, mate, tied, given), findings)
+    check_order(Sides(graph.path_a, fa, fb, mate, sources), findings)
 
 
 def _children(
@@ -126,10 +125,11 @@ def _children(
 ) -> list[tuple[str, str]]:
     """Pair the nested graphs of paired nodes by role."""
     found: list[tuple[str, str]] = []
-    for node in fa.graph.nodes:
-        partner = fb.nodes[mate[node.name]] if node.name in mate else None
-        if partner is None or not (node.subgraphs or partner.subgraphs):
-            continue
+    back = {mate[name]: name for name in mate} if fb.holders else {}
+    names = [node.name for node in fa.holders if node.name in mate]
+    names += [back[node.name] for node in fb.holders if node.name in back and not fa.nodes[back[node.name]].subgraphs]
+    for name in names:
+        node, partner = fa.nodes[name], fb.nodes[mate[name]]
         roles = [subgraph.role for subgraph in node.subgraphs]
         if roles != [subgraph.role for subgraph in partner.subgraphs]:
             findings.refuse(paths[0], node.name, partner.name, "subgraph", f"nested graphs {roles} and others")

@@ -19,7 +19,7 @@ from graphlens.diff.commute import COMMUTATIVE, commutes
 from graphlens.diff.containers import takes_either
 from graphlens.diff.identifiers import IDENTIFIERS, identifiers
 from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
-from graphlens.program.argument import Argument, Ref
+from graphlens.program.argument import Argument, Ref, Seq
 from graphlens.program.graph import Node
 
 DEAD = "dead pure code"
@@ -103,10 +103,10 @@ def open_proposals(alignment: GraphAlignment, findings: Findings) -> dict[str, i
 
 def check_totality(bench: Bench) -> None:
     """Refuse live nodes without a partner; count the dead ones that were left out."""
-    back = {right: left for left, right in bench.mate.items()}
-    for side, facts, partner in (("a", bench.a, bench.mate), ("b", bench.b, back)):
+    taken = frozenset(bench.mate.values())
+    for side, facts, partners in (("a", bench.a, bench.mate.keys()), ("b", bench.b, taken)):
         for node in facts.graph.nodes:
-            if node.name in partner or f"{side}:{node.name}" in bench.open:
+            if node.name in partners or f"{side}:{node.name}" in bench.open:
                 continue
             names = (node.name, "") if side == "a" else ("", node.name)
             if node.name in facts.picks and facts.pure(node.name):
@@ -123,23 +123,22 @@ def check_totality(bench: Bench) -> None:
 def check_pairs(bench: Bench) -> None:
     """Check every pair: target, arguments, edges, value. A dead pair that disagrees is dropped as dead code."""
     findings = bench.findings
+    nodes_a, nodes_b = bench.a.nodes, bench.b.nodes
     live_a, live_b = bench.a.live, bench.b.live
+    findings.nodes += len(bench.mate)
     for x, y in bench.mate.items():
-        node_a, node_b = bench.a.nodes[x], bench.b.nodes[y]
-        findings.nodes += 1
-        if (x in live_a) != (y in live_b) and x in bench.a.picks and y in bench.b.picks:
-            findings.rules[UNUSED_GETITEM] += 1  # whoever uses the one looks at what it picks
-            continue
-        if (x in live_a) != (y in live_b):
-            side = "b" if x in live_a else "a"
-            findings.refuse(bench.path, x, y, "pairs", f"nothing uses it in {side}")
-            continue
-        why = _pair(bench, node_a, node_b)
-        if why is not None:
+        if (x in live_a) == (y in live_b):
+            why = _pair(bench, nodes_a[x], nodes_b[y])
+            if why is None:
+                continue
             if x in live_a or not (bench.a.pure(x) and bench.b.pure(y)):
                 findings.refuse(bench.path, x, y, *why)
             else:
                 findings.rules[DEAD] += 2
+        elif x in bench.a.picks and y in bench.b.picks:
+            findings.rules[UNUSED_GETITEM] += 1  # whoever uses the one looks at what it picks
+        else:
+            findings.refuse(bench.path, x, y, "pairs", f"nothing uses it in {'b' if x in live_a else 'a'}")
 
 
 def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
@@ -147,7 +146,8 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         return "target", f"op {a.op} and {b.op}"
     if a.target != b.target and (a.op not in ("placeholder", "get_attr") or _stars(a) != _stars(b)):
         return "target", f"target {a.target} and {b.target}"
-    if a.op in ("call_function", "call_module"):
+    calls = a.op == "call_function"
+    if calls or a.op == "call_module":
         why = _code(bench, a, b)
         if why is not None:
             return why
@@ -155,7 +155,7 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         why = _arguments(bench, a, b)
         if why is not None:
             return why
-    message = bench.values.mismatch(a.value, b.value, made=a.op == "call_function")
+    message = bench.values.mismatch(a.value, b.value, made=calls)
     return ("value", message) if message else None
 
 
@@ -195,12 +195,26 @@ def _alike(bench: Bench, a: Node, b: Node) -> bool:
             if mate.get(x.node) != y.node:  # type: ignore[union-attr]
                 return False
             edges += 1
-        elif (kind is int or kind is str or kind is bool) and x == y:
-            continue
+        elif kind is int or kind is str or kind is bool:
+            if x != y:
+                return False
+        elif kind is float:
+            if x != y or not x:  # which zero it is takes a closer look
+                return False
+        elif kind is Seq:
+            if not _same_numbers(x, y):  # type: ignore[arg-type]
+                return False
         elif x is not None:
             return False
     bench.findings.edges += edges
     return True
+
+
+def _same_numbers(a: Seq, b: Seq) -> bool:
+    """Whether two sequences are of one kind and of the same plain integers."""
+    if a.kind != b.kind or a.items != b.items:
+        return False
+    return all(type(x) is int and type(y) is int for x, y in zip(a.items, b.items, strict=True))
 
 
 def _arguments(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, body_behaviour, trivial
+from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, body_behaviour, hands_on_first, trivial
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
@@ -18,7 +18,10 @@ _WORST_BODY = Behaviour(("unknown",), ("?",), ())
 
 @dataclass(frozen=True)
 class Facts:
-    """One graph, read once: `does` holds the nodes that are not plainly pure; `picks` says what a getitem picks."""
+    """One graph, read once: `does` holds the nodes that are not plainly pure; `picks` says what a getitem picks.
+
+    `bodies` are the get_attr nodes of nested graphs, `holders` the nodes that hold these.
+    """
 
     graph: Graph
     nodes: Mapping[str, Node]
@@ -26,6 +29,7 @@ class Facts:
     live: frozenset[str]
     picks: Mapping[str, tuple[str, int]]
     bodies: frozenset[str]
+    holders: tuple[Node, ...] = ()
 
     def pure(self, name: str) -> bool:
         """Whether dropping the node changes nothing but its result."""
@@ -81,11 +85,15 @@ def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[s
     does: dict[str, Behaviour] = {}
     picks: dict[str, tuple[str, int]] = {}
     bodies: set[str] = set()
+    holders: list[Node] = []
     for node in graph.nodes:
         if node.op == "call_function":
             if node.target == GETITEM and _picks(node, nodes):
                 picks[node.name] = (node.args[0].node, node.args[1])  # type: ignore[union-attr,assignment]
             if not node.subgraphs and trivial(node.target):
+                continue
+            if not node.subgraphs and node.args and hands_on_first(node.target) and type(node.args[0]) is Ref:
+                does[node.name] = Behaviour((), (), (node.args[0].node,))
                 continue
         if node.op not in ("placeholder", "get_attr", "output"):
             inner = _bodies(node, path, facts) if node.subgraphs else None
@@ -95,9 +103,10 @@ def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[s
             if found is not PURE:
                 does[node.name] = found
         if node.subgraphs:
+            holders.append(node)
             held = {subgraph.attribute for subgraph in node.subgraphs}
             bodies.update(name for name in node.inputs if name in nodes and _holds(nodes[name], held))
-    return Facts(graph, nodes, does, _live(graph.nodes, nodes, does), picks, frozenset(bodies))
+    return Facts(graph, nodes, does, _live(graph.nodes, nodes, does), picks, frozenset(bodies), tuple(holders))
 
 
 def _holds(node: Node, attributes: set[str]) -> bool:
@@ -135,13 +144,22 @@ def _bodies(node: Node, path: str, facts: Mapping[str, Facts]) -> Behaviour:
     return Behaviour(tuple(kinds), tuple(writes), ())
 
 
-def _live(ordered: Iterable[Node], nodes: Mapping[str, Node], does: Mapping[str, Behaviour]) -> frozenset[str]:
+def _live(ordered: tuple[Node, ...], nodes: Mapping[str, Node], does: Mapping[str, Behaviour]) -> frozenset[str]:
+    """Follow operands back from what must happen: in one pass where every node stands before its users, as it should."""
     live = {node.name for node in ordered if node.op in ("placeholder", "output")}
     live.update(name for name, found in does.items() if not found.pure)
-    stack = list(live)
-    while stack:
-        for name in nodes[stack.pop()].inputs:
-            if name not in live and name in nodes:
-                live.add(name)
-                stack.append(name)
+    passed: set[str] = set()
+    late: list[str] = []
+    for node in reversed(ordered):
+        passed.add(node.name)
+        if node.name in live:
+            for name in node.inputs:
+                if name not in live and name in nodes:
+                    live.add(name)
+                    if name in passed:
+                        late.append(name)
+    while late:
+        fresh = [name for name in nodes[late.pop()].inputs if name not in live and name in nodes]
+        live.update(fresh)
+        late += fresh
     return frozenset(live)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphlens.diff.check.live import Facts
-from graphlens.diff.check.storage import Storages, Ties
+from graphlens.diff.check.storage import Sources, Storages, Ties
 from graphlens.diff.effects import PURE
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, children
 from graphlens.program.graph import Node
@@ -23,10 +23,14 @@ class Merged:
     and its result is neither written nor returned, so that nobody can tell one tensor from two.
     """
 
-    def __init__(self, a: Facts, b: Facts, mate: Mapping[str, str], tied: Ties) -> None:
-        self.mate = mate
-        theirs = tuple(tuple(mate[name] for name in names if name in mate) for names in tied)
-        self.groups = (_groups(a, frozenset(mate), tied), _groups(b, frozenset(mate.values()), theirs))
+    def __init__(self, sources: Sources) -> None:
+        self.mate = sources.mate
+        paired = frozenset(self.mate), frozenset(self.mate.values())
+        lone = [_lone(facts, names) for facts, names in zip(sources.facts, paired, strict=True)]
+        tied = (*sources.ties, sources.passed) if any(lone) else ()
+        ties = tied, sources.theirs(tied)
+        ours, theirs = (_groups(*side) for side in zip(sources.facts, lone, paired, ties, strict=True))
+        self.groups = (ours, theirs)
 
     def duplicate(self, name: str, *, side: str) -> bool:
         """Whether a node without a partner computes what a node with one computes."""
@@ -41,9 +45,12 @@ class Merged:
         return not images.isdisjoint(theirs.get(y, (y,)))
 
 
-def _groups(facts: Facts, paired: frozenset[str], tied: Ties) -> _Groups:
+def _lone(facts: Facts, paired: frozenset[str]) -> list[Node]:
+    return [n for n in facts.graph.nodes if n.name not in paired and n.name in facts.live and _repeatable(n, facts)]
+
+
+def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], tied: Ties) -> _Groups:
     """Map every node of a class of duplicates, some with and some without a partner, to those of the class that have one."""
-    lone = [n for n in facts.graph.nodes if n.name not in paired and n.name in facts.live and _repeatable(n, facts)]
     if not lone:
         return _NONE
     targets = {node.target for node in lone}

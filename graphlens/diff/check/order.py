@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
-from graphlens.diff.check.storage import Storages, Ties
+from graphlens.diff.check.storage import Sources, Storages, Ties
 from graphlens.diff.effects import PURE, STATE, UNKNOWN
 
 APART = "tensors that a caller passes share no storage"
@@ -16,14 +16,13 @@ _NO_STATE: Mapping[str, int] = {}
 
 @dataclass(frozen=True)
 class Sides:
-    """A pair of graphs whose effects are compared. `ties` are names in `a`; so are `passed`: what callers pass."""
+    """A pair of graphs whose effects are compared."""
 
     path: str
     a: Facts
     b: Facts
     mate: Mapping[str, str]
-    ties: Ties = ()
-    passed: tuple[str, ...] = ()
+    sources: Sources
 
 
 def check_order(sides: Sides, findings: Findings) -> None:
@@ -32,18 +31,19 @@ def check_order(sides: Sides, findings: Findings) -> None:
     _check_states(sides, findings)
     if not any(found.writes for facts in (sides.a, sides.b) for found in facts.does.values()):
         return
-    other = _differing(sides, sides.ties)
+    ties = sides.sources.ties
+    other = _differing(sides, ties)
     for x in other:
         message = "reads or writes a storage before or after another write to it"
         findings.refuse(sides.path, x, sides.mate[x], "order", message)
-    if sides.passed and not other and _differing(sides, (*sides.ties, sides.passed)):
+    if sides.sources.passed and not other and _differing(sides, (*ties, sides.sources.passed)):
         findings.assumptions[APART] = 1
 
 
 def _check_sequences(sides: Sides, findings: Findings) -> None:
     mate = sides.mate
-    back = {right: left for left, right in mate.items()}
     ours, theirs = _sequences(sides.a), _sequences(sides.b)
+    back = {right: left for left, right in mate.items()} if ours or theirs else {}
     for kind in dict.fromkeys((*ours, *theirs)):
         left = [name for name in ours.get(kind, ()) if name in mate]
         right = [name for name in theirs.get(kind, ()) if name in back]
@@ -56,7 +56,7 @@ def _sequences(facts: Facts) -> dict[str, list[str]]:
     """Nodes with an effect, by kind, in order. What is unknown may have any, so it stands in every sequence."""
     kinds = {kind for found in facts.does.values() for kind in found.effects}
     sequences: dict[str, list[str]] = {kind: [] for kind in sorted(kinds)}
-    for node in facts.graph.nodes:
+    for node in facts.graph.nodes if kinds else ():
         effects = facts.does.get(node.name, PURE).effects
         for kind in sequences if UNKNOWN in effects else effects:
             sequences[kind].append(node.name)
@@ -86,8 +86,7 @@ def _epochs(facts: Facts) -> Mapping[str, int]:
 def _differing(sides: Sides, ties: Ties) -> list[str]:
     """Name the live nodes that see one of their operands after another number of writes than their partner does."""
     mate = sides.mate
-    theirs_tied = tuple(tuple(mate[name] for name in names if name in mate) for names in ties)
-    ours, theirs = _states(sides.a, ties), _states(sides.b, theirs_tied)
+    ours, theirs = _states(sides.a, ties), _states(sides.b, sides.sources.theirs(ties))
     found = []
     for x, y in mate.items():
         left, right = ours.get(x), theirs.get(y)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from graphlens.diff.check.live import Facts
 from graphlens.program.graph import Node
@@ -43,14 +45,34 @@ class Storages:
             self._parent[self.root(other)] = self.root(known[0])
 
 
-def ties(
-    programs: tuple[Program, Program], paths: tuple[str, str], facts: tuple[Facts, Facts], mate: Mapping[str, str]
-) -> Ties:
-    """Collect what either program says about a pair of graphs, in the names of `a`."""
-    back = {right: left for left, right in mate.items()}
-    ours = _ties(programs[0], paths[0], facts[0])
-    theirs = _ties(programs[1], paths[1], facts[1])
-    return (*ours, *(tuple(back[name] for name in names if name in back) for names in theirs))
+@dataclass(frozen=True)
+class Sources:
+    """What either program says of the sources of a pair of graphs, in the names of `a`; worked out when it is asked for."""
+
+    programs: tuple[Program, Program]
+    paths: tuple[str, str]
+    facts: tuple[Facts, Facts]
+    mate: Mapping[str, str]
+
+    @cached_property
+    def ties(self) -> Ties:
+        """Sets of sources that share storage, or may."""
+        back = {right: left for left, right in self.mate.items()}
+        ours, theirs = (_ties(*side) for side in zip(self.programs, self.paths, self.facts, strict=True))
+        return (*ours, *(tuple(back[name] for name in names if name in back) for names in theirs))
+
+    @cached_property
+    def passed(self) -> tuple[str, ...]:
+        """The tensors that callers of the program pass: whether they share storage is up to them."""
+        if self.paths[0] != ROOT:
+            return ()
+        kinds = {spec.argument: spec.kind for spec in self.programs[0].inputs}
+        sources = (node for node in self.facts[0].graph.placeholders if _tensor(node))
+        return tuple(n.name for n in sources if kinds.get(n.name, "user_input") == "user_input")
+
+    def theirs(self, ties: Ties) -> Ties:
+        """Return sets of sources in the names of `b`."""
+        return tuple(tuple(self.mate[name] for name in names if name in self.mate) for names in ties)
 
 
 def _ties(program: Program, path: str, facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -72,16 +94,6 @@ def _ties(program: Program, path: str, facts: Facts) -> Iterator[tuple[str, ...]
     for together in held.values():
         if len(together) > 1:
             yield tuple(together)
-
-
-def passed(program: Program, path: str, facts: Facts) -> tuple[str, ...]:
-    """Name the tensors that callers of the program pass: whether they share storage is up to them."""
-    if path != ROOT:
-        return ()
-    kinds = {spec.argument: spec.kind for spec in program.inputs}
-    return tuple(
-        n.name for n in facts.graph.placeholders if _tensor(n) and kinds.get(n.name, "user_input") == "user_input"
-    )
 
 
 def _tensor(node: Node) -> bool:
