@@ -97,7 +97,9 @@ class Causes:
             if x in match.forward or y in match.backward:
                 continue
             values = match.a[x].value, match.b[y].value
-            if any(found.field in wanted for found in compare_values(*values, self.matching.renaming)):
+            if item.finding.field == "val.storage" or any(
+                found.field in wanted for found in compare_values(*values, self.matching.renaming)
+            ):
                 return x
         return ""
 

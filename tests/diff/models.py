@@ -15,10 +15,10 @@ from torch import nn
 SMALL = {"attn_implementation": "sdpa"}
 
 
-def llama(**changes):
+def llama():
     config = transformers.LlamaConfig(
         vocab_size=64, hidden_size=16, intermediate_size=32, num_attention_heads=2, num_key_value_heads=2,
-        **{"num_hidden_layers": 3, "hidden_act": "silu", "use_cache": False} | changes,
+        num_hidden_layers=3, hidden_act="silu", use_cache=False,
     )  # fmt: skip
     return transformers.LlamaForCausalLM(config), (ids(),), {}
 
@@ -31,10 +31,10 @@ def mixtral():
     return transformers.MixtralForCausalLM(config), (ids(),), {}
 
 
-def bert(**changes):
+def bert():
     config = transformers.BertConfig(
         vocab_size=64, hidden_size=16, intermediate_size=32, num_attention_heads=2, max_position_embeddings=32,
-        **{"num_hidden_layers": 3, "hidden_act": "gelu"} | changes,
+        num_hidden_layers=3, hidden_act="gelu",
     )  # fmt: skip
     return transformers.BertModel(config), (ids(),), {}
 
@@ -81,13 +81,10 @@ class Wrapped(nn.Module):
 
 
 @cache
-def exported(name: str, **changes) -> torch.export.ExportedProgram:
-    """Export a model; a changed one has the weights of the unchanged one, as far as it has them."""
+def exported(name: str) -> torch.export.ExportedProgram:
+    """Export a model."""
     torch.manual_seed(0)
-    model, args, kwargs = MODELS[name](**changes)
-    if changes:
-        torch.manual_seed(0)
-        model.load_state_dict(MODELS[name]()[0].state_dict(), strict=False)
+    model, args, kwargs = MODELS[name]()
     return torch.export.export(Wrapped(model).eval(), args, kwargs, strict=False)
 
 
