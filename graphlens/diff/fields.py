@@ -9,6 +9,7 @@ from functools import cached_property
 from msgspec import structs
 
 from graphlens.diff.alignment import Ambiguous, Group, Pair
+from graphlens.diff.dead import settle_dead
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
@@ -42,13 +43,20 @@ class NodeComparer:
         """Which module became which."""
         return ModuleNames(self.matching)
 
+    @property
+    def _signed(self) -> bool:
+        """Whether signatures say which input of the root is which."""
+        return bool(self.matching.a.inputs and self.matching.b.inputs)
+
     @cached_property
     def _lone(self) -> LoneNodes:
         return LoneNodes(self.matching)
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the differences of one pair of graphs, in the order of `a`, then what only `b` has."""
-        found = [*self._pairs(match), *self._bundles(match), *self._lone.compare(match), *_between_nodes(match)]
+        between = _between_nodes(match, signed=match.path_a == "" and self._signed)
+        found = [settle_dead(self.matching, item) for item in (*self._pairs(match), *self._bundles(match))]
+        found += [*self._lone.compare(match), *between]
         ranks, last = match.a.index, len(match.a)
         found.sort(key=lambda item: last if item.a is None else ranks[item.a.name])
         yield from found
@@ -124,8 +132,8 @@ class NodeComparer:
             yield place(match, None, None, structs.replace(finding, field=f"meta[{finding.field}]"))
 
 
-def _between_nodes(match: GraphMatch) -> Iterator[Placed]:
-    for a, b, finding in (*order_findings(match), *storage_findings(match)):
+def _between_nodes(match: GraphMatch, *, signed: bool) -> Iterator[Placed]:
+    for a, b, finding in (*order_findings(match, signed=signed), *storage_findings(match)):
         yield place(match, match.a[a], match.b[b], finding)
 
 

@@ -55,11 +55,19 @@ def _longest_increasing(numbers: list[int]) -> set[int]:
     return kept
 
 
-def order_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
-    """Yield `(node of a, node of b, finding)` for every node that moved among its matched neighbours."""
+def order_findings(match: GraphMatch, *, signed: bool = False) -> Iterator[tuple[str, str, Finding]]:
+    """Yield `(node of a, node of b, finding)` for every node that moved among its matched neighbours.
+
+    An input of a graph whose inputs no signature names (`signed`) is another input when it moves among them.
+    """
     for a, b in moved_pairs(match):
         one, two = match.a.index[a], match.b.index[b]
-        yield a, b, Finding(field="order", kind="moved", a=f"#{one}", b=f"#{two}", value_a=one, value_b=two)
+        aspect = "input" if match.a[a].op == "placeholder" and not signed else ""
+        yield (
+            a,
+            b,
+            Finding(field="order", kind="moved", a=f"#{one}", b=f"#{two}", aspect=aspect, value_a=one, value_b=two),
+        )
 
 
 Place = tuple[str, str, str]

@@ -48,7 +48,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("target", "renamed", ANY): _cosmetic("another attribute name for the same thing"),
     ("target", "changed", "same elements"): _breaks("a view on one side and perhaps a copy on the other, of the same elements"),
     ("target", "changed", "rewritten"): _wrong("other functions are called in its place"),
-    ("target", ANY, "dead"): _cosmetic("pure and unused: dead code elimination removes it"),
+    (ANY, ANY, "dead"): _cosmetic("pure and unused: dead code elimination removes it"),
     ("target", ANY, "duplicate"): _cosmetic("computed once more, of the same operands: the same value"),
     ("target", ANY, "attribute"): _cosmetic("an attribute access; whoever uses it has a row of its own"),
     ("target", ANY, "preserving"): _breaks("hands its input on unchanged; a pass that matches neighbours sees another graph"),
@@ -113,6 +113,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("recompute", ANY, ANY): _breaks("activation checkpointing acts on it"),
     ("unbacked_bindings", ANY, ANY): _breaks("who defines an unbacked symbol is read from it", "pytorch#136897"),
     ("order", ANY, ANY): _cosmetic("independent nodes in another order"),
+    ("order", ANY, "input"): _wrong("inputs are passed by place, and this one has another"),
     ("order", "changed", ANY): _wrong("writes, random draws, collectives or their readers in another order"),
     ("signature.inputs", ANY, ANY): _breaks("callers and state dicts meet another signature"),
     ("signature.inputs", ANY, "kind"): _wrong("the placeholder is fed from something else"),
@@ -160,7 +161,7 @@ def rule_for(field: str, kind: str, aspect: str = "") -> Rule:
     """Return the entry of the table for a field, a kind and an aspect: the most specific there is."""
     head = family(field)
     head = _SAME_AS.get(head, head)
-    for key in ((head, kind, aspect), (head, ANY, aspect), (head, kind, ANY), (head, ANY, ANY)):
+    for key in ((head, kind, aspect), (head, ANY, aspect), (ANY, ANY, aspect), (head, kind, ANY), (head, ANY, ANY)):
         if key in TABLE:
             return TABLE[key]
     return TABLE[ANY, ANY, ANY]
@@ -243,6 +244,8 @@ _COMPUTATION: Final = frozenset(
 
 def explains_refusal(field: str, kind: str, aspect: str) -> bool:
     """Whether a difference is of the sort that the checker refuses, so that nothing more need be said."""
-    if aspect in ACCEPTED_BY_RULE or (field, kind) in (("target", "renamed"), ("order", "moved")):
+    if aspect in ACCEPTED_BY_RULE or (field, kind) == ("target", "renamed"):
         return False
+    if (field, kind) == ("order", "moved"):
+        return aspect == "input"
     return family(field) in _COMPUTATION and aspect not in ("tensor class", "requires_grad", "type")
