@@ -60,14 +60,20 @@ def order_findings(match: GraphMatch, *, signed: bool = False) -> Iterator[tuple
 
     An input of a graph whose inputs no signature names (`signed`) is another input when it moves among them.
     """
-    for a, b in moved_pairs(match):
+    moved = moved_pairs(match)
+    inputs = _exchanged_inputs(match) if moved and not signed else frozenset()
+    for a, b in moved:
         one, two = match.a.index[a], match.b.index[b]
-        aspect = "input" if match.a[a].op == "placeholder" and not signed else ""
-        yield (
-            a,
-            b,
-            Finding(field="order", kind="moved", a=f"#{one}", b=f"#{two}", aspect=aspect, value_a=one, value_b=two),
-        )
+        aspect = "input" if a in inputs else ""
+        found = Finding(field="order", kind="moved", a=f"#{one}", b=f"#{two}", aspect=aspect, value_a=one, value_b=two)
+        yield a, b, found
+
+
+def _exchanged_inputs(match: GraphMatch) -> frozenset[str]:
+    """Return the inputs of `a` that stand at another place among the matched inputs of `b`."""
+    ours = [node.name for node in match.a.placeholders if node.name in match.forward]
+    theirs = [node.name for node in match.b.placeholders if node.name in match.backward]
+    return frozenset(x for x, y in zip(ours, theirs, strict=False) if match.forward[x] != y)
 
 
 Place = tuple[str, str, str]
