@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 from msgspec import structs
 
-from graphlens.diff.alignment import Ambiguous, Group, Pair
+from graphlens.diff.alignment import Ambiguous, Group
 from graphlens.diff.dead import settle_dead
+from graphlens.diff.derived import decomposed, derived, lost_in_group
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
-from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr, plainly_same_meta, same_provenance
+from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr, plainly_same_meta
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.numbered import Numbered
 from graphlens.diff.order import order_findings, storage_findings
@@ -74,7 +76,7 @@ class NodeComparer:
             if not self._plainly_same(calls, a, b):
                 for found in self._pair(match, calls, a, b):
                     finding = told_again(found, self.module_names)
-                    if finding.field == "target" and finding.kind == "changed" and _derived(pair, a, [b]):
+                    if finding.field == "target" and finding.kind == "changed" and derived(pair, a, [b]):
                         finding = structs.replace(finding, aspect="decomposed")
                     yield Placed(match.path_a, match.path_b, a, b, numbered.judge(finding))
             if "seq_nr" in a.meta or "seq_nr" in b.meta:
@@ -112,16 +114,14 @@ class NodeComparer:
         by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)
         for group in match.alignment.groups:
             ours, theirs = [by_name_a[n] for n in group.a], [by_name_b[n] for n in group.b]
-            aspect = "decomposed" if len(ours) == 1 and _derived(group, ours[0], theirs) else "rewritten"
+            aspect = "decomposed" if decomposed(group, ours, theirs) else "rewritten"
             last_a, last_b = _last(match.a, ours), _last(match.b, theirs)
             yield place(match, last_a, last_b, _bundle(group, ours, theirs, "changed", aspect))
             for finding in compare_values(last_a.value, last_b.value, self.matching.renaming):
                 yield place(match, last_a, last_b, finding)
-            if len(ours) == 1:
-                for node in theirs:
-                    for finding in self.meta.compare(ours[0].meta, node.meta, only_lost=True):
-                        if finding.kind == "lost":
-                            yield place(match, ours[0], node, finding)
+            for one, other in product(ours, theirs) if 1 in (len(ours), len(theirs)) else ():
+                for finding in lost_in_group(self.meta, one, other, turned=len(ours) > 1):
+                    yield place(match, one, other, finding)
         for unclear in match.alignment.ambiguous:
             ours, theirs = [by_name_a[n] for n in unclear.a], [by_name_b[n] for n in unclear.b]
             first_a, first_b = ours[0] if ours else None, theirs[0] if theirs else None
@@ -146,17 +146,6 @@ _ELEMENTS = (
 
 def _same_elements(a: str, b: str) -> bool:
     return any(a in family and b in family for family in _ELEMENTS)
-
-
-def _derived(match: Pair | Group, a: Node, b: list[Node]) -> bool:
-    """Whether provenance says that a pass made one side from the other.
-
-    Where all have one provenance, they come from something third: then one was put in the other's place.
-    """
-    if "provenance" not in match.match and not any("from_node" in witness for witness in match.witnesses):
-        return False
-    ours = a.meta.get("from_node") or ()
-    return not ours or not all(same_provenance(ours, node.meta.get("from_node") or ()) for node in b)
 
 
 def _starred(a: Node, b: Node) -> bool:

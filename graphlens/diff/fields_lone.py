@@ -23,6 +23,12 @@ _PRESERVING = {
 """Hand their first operand on unchanged where shape, dtype and device stay what they were."""
 
 
+_RESHAPING = {
+    "aten.view", "aten.reshape", "aten._unsafe_view", "aten.view_copy", "aten.flatten", "aten.unflatten", "aten.squeeze",
+    "aten.unsqueeze",
+}  # fmt: skip
+"""Keep all elements in their order, in another shape."""
+
 _GUARDS = "_guards_fn"
 """What `ExportedProgram.module()` calls to check its inputs (torch 2.9 to 2.13)."""
 
@@ -95,7 +101,7 @@ class LoneNodes:
             return "assertion"
         if name in facts.picks and self._picked_again(match, facts, name, side):
             return "dead"
-        if _hands_on(node, graph) and name not in self._written(side, path):
+        if (_hands_on(node, graph) or _reshaped_again(node, graph)) and name not in self._written(side, path):
             return "preserving"
         return ""
 
@@ -138,6 +144,18 @@ def _only(node: Node, kind: Kind, aspect: str) -> Finding:
 def _input_aspect(program: Program, path: str, name: str) -> str:
     spec = next((spec for spec in program.inputs if spec.argument == name), None) if path == "" else None
     return "input" if spec is None or spec.kind == "user_input" else "state"
+
+
+def _reshaped_again(node: Node, graph: Graph) -> bool:
+    """Whether whoever uses a node's elements takes them in their order, in whatever shape."""
+    users = [graph[user] for user in graph.users[node.name]]
+    return (
+        bool(users) and all(_keeps_order(each) and each.inputs == (node.name,) for each in users) and _keeps_order(node)
+    )
+
+
+def _keeps_order(node: Node) -> bool:
+    return node.op == "call_function" and node.target.rpartition(".")[0] in _RESHAPING
 
 
 def _hands_on(node: Node, graph: Graph) -> bool:

@@ -80,9 +80,10 @@ def _follow_modules(search: Search, a: Program, b: Program, inputs: list[tuple[s
     weights = weight_of(a, by_crc=by_crc), weight_of(b, by_crc=by_crc)
     search.modules = modules = module_map(tree_a, tree_b, weights, (shape_of(a), shape_of(b)))
     taken = set(modules.values())
+    apart = set(tree_a.children) & set(tree_b.children)  # of one name, and not each other unless the map says so
 
     def translate(fqn: str) -> str | None:
-        return renamed_fqn(fqn, modules, tree_a.children, taken)
+        return renamed_fqn(fqn, modules, apart, taken)
 
     return anchors.input_pairs(a, b, translate)
 

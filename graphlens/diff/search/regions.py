@@ -185,16 +185,17 @@ def crc_known(program: Program) -> bool:
     return bool(program.stored) and all(stored.crc32 is not None for stored in program.stored)
 
 
-def renamed_fqn(fqn: str, modules: Mapping[str, str], known: Container[str], taken: Container[str]) -> str | None:
+def renamed_fqn(fqn: str, modules: Mapping[str, str], apart: Container[str], taken: Container[str]) -> str | None:
     """Translate the name of a weight of `a` to what it is called in `b`, following its module.
 
-    `None` where its module is gone, or where another module of `a` took the name over.
+    `None` where a module of `b` has the name of its module and is another (`apart`), or where another module of `a` took the
+    name over. State of a module that one side does not call keeps its name.
     """
     parts = fqn.split(".")
     for depth in range(len(parts) - 1, 0, -1):
         prefix = ".".join(parts[:depth])
         if prefix in modules:
             return ".".join([modules[prefix], *parts[depth:]])
-        if prefix in known or prefix in taken:
+        if prefix in apart or prefix in taken:
             return None
     return fqn
