@@ -107,7 +107,9 @@ class NodeComparer:
         else:
             for finding in calls.compare(a, b):
                 yield _result_container(finding) if a.op == b.op == "output" else finding
-        yield from compare_values(a.value, b.value, self.matching.renaming)
+        for finding in compare_values(a.value, b.value, self.matching.renaming):
+            tied = a.op == b.op == "placeholder" and finding.aspect == "symbolic"
+            yield structs.replace(finding, aspect="tied otherwise") if tied else finding
         yield from self.meta.compare(a.meta, b.meta)
 
     def _bundles(self, match: GraphMatch) -> Iterator[Placed]:

@@ -16,7 +16,19 @@ from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding
 from graphlens.diff.settings import StackTraces
 from graphlens.diff.values import compare_values
-from graphlens.program.argument import Const, Map, Opaque, Ref, Seq, Slice, argument_text, children, same_literal
+from graphlens.program.argument import (
+    Argument,
+    Const,
+    Map,
+    Opaque,
+    Ref,
+    Seq,
+    Slice,
+    argument_text,
+    children,
+    same_literal,
+)
+from graphlens.program.expr import rename_symbols
 from graphlens.program.graph import ModuleCall, Node, Provenance
 
 _ADDRESS = re.compile(r"^\d{9,}(?=$|@)")
@@ -70,6 +82,12 @@ class MetaComparer:
             known = self._traces[a, b] = self.stack_trace.same(a, b)
         return known
 
+    @staticmethod
+    def _key(key: Argument, names: Mapping[str, str]) -> str:
+        if isinstance(key, Const) and key.kind == "sym":
+            return rename_symbols(key.text, names)
+        return argument_text(key)
+
     def _same(self, a: Any, b: Any) -> bool:
         """Compare plain data exactly: types, signs of zeros, order in sequences; dict items in any order."""
         stack = [(a, b)]
@@ -86,8 +104,8 @@ class MetaComparer:
                     return False
                 stack.extend(zip(children(left), children(right), strict=True))
             elif isinstance(left, Map):
-                ours = {argument_text(key): value for key, value in left.items}
-                theirs = {argument_text(key): value for key, value in right.items}
+                ours = {self._key(key, self.renaming.forward): value for key, value in left.items}
+                theirs = {self._key(key, {}): value for key, value in right.items}
                 if ours.keys() != theirs.keys():
                     return False
                 stack.extend((ours[key], theirs[key]) for key in ours)

@@ -79,6 +79,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("val.shape", ANY, ANY): _wrong("other elements are computed"),
     ("val.shape", "changed", "specialised"): _breaks("a size that was free is fixed, other inputs are refused or wrong"),
     ("val.shape", "changed", "generalised"): _breaks("a size that was fixed is free"),
+    ("val.shape", "changed", "tied otherwise"): _breaks("the free sizes of inputs depend on each other in another way, so that other inputs are accepted"),
     ("val.dtype", ANY, ANY): _wrong("the numbers are rounded differently"),
     ("val.stride", ANY, ANY): _breaks("kernels are chosen and views are judged by strides"),
     ("val.storage_offset", ANY, ANY): _breaks("as_strided and alias analysis read it; loading a .pt2 resets it to 0"),

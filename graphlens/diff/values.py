@@ -159,12 +159,14 @@ def contiguous(shape: tuple[Size, ...] | None) -> tuple[int, ...] | None:
 
 
 def _size_aspect(a: tuple[Size, ...], b: tuple[Size, ...], renaming: Renaming) -> str:
-    """Say whether the only difference is that free sizes were fixed, or fixed sizes freed."""
+    """Say whether the only difference is that free sizes were fixed, or fixed sizes freed, or made of other symbols."""
     if len(a) != len(b):
         return ""
     differing = [(type(x), type(y)) for x, y in zip(a, b, strict=True) if not renaming.same(x, y)]
     if all(pair == (str, int) for pair in differing):
         return "specialised"
+    if all(pair == (str, str) for pair in differing):
+        return "symbolic"
     return "generalised" if all(pair == (int, str) for pair in differing) else ""
 
 

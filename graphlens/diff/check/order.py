@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
 from graphlens.diff.check.storage import Sources, Storages, Ties
-from graphlens.diff.effects import PURE, STATE, UNKNOWN
+from graphlens.diff.effects import ASSERT, PURE, STATE, UNKNOWN
 
 APART = "tensors that a caller passes share no storage"
+ASSERTIONS = "order of assertions"
 _NO_STATE: Mapping[str, int] = {}
 
 
@@ -48,8 +49,18 @@ def _check_sequences(sides: Sides, findings: Findings) -> None:
         left = [name for name in ours.get(kind, ()) if name in mate]
         right = [name for name in theirs.get(kind, ()) if name in back]
         for x, y in zip(left, right, strict=False):
-            if mate[x] != y:
+            if mate[x] == y:
+                continue
+            if kind == ASSERT and _only_asserts(sides.a, x) and _only_asserts(sides.b, y):
+                findings.rules[ASSERTIONS] += 1
+            else:
                 findings.refuse(sides.path, x, mate[x], "order", f"{kind}: {x} comes where {back[y]} came")
+
+
+def _only_asserts(facts: Facts, name: str) -> bool:
+    """Whether a node does nothing but raise: which of two raises first shows in the message only."""
+    found = facts.does.get(name, PURE)
+    return set(found.effects) == {ASSERT} and not found.writes
 
 
 def _sequences(facts: Facts) -> dict[str, list[str]]:
