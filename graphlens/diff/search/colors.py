@@ -61,7 +61,9 @@ class Painter:
         self.match = match
         self.edges = (edges_of(match.a), edges_of(match.b))
 
-    def __call__(self, keys: Keys, modules: Modules, radius: int) -> tuple[Words, Words]:
+    def __call__(
+        self, keys: Keys, modules: Modules, radius: int, *, up: bool = True, down: bool = True
+    ) -> tuple[Words, Words]:
         """Return the colours of all nodes of either side."""
         import numpy as np
 
@@ -73,17 +75,25 @@ class Painter:
             module = np.array(modules[side], dtype=np.int64) + 1
             label = (np.array(keys[side], dtype=np.int64) + (module << 32)) * 2 + 2
             label = np.where(mate >= 0, anchor * 2 + 3, np.where(mate == GROUPED, 1, label))
-            found.append(_rounds(_mix(label.astype(np.uint64)), mate == FREE, self.edges[side], radius))
+            ways = tuple(edges if wanted else None for edges, wanted in zip(self.edges[side], (up, down), strict=True))
+            found.append(_rounds(_mix(label.astype(np.uint64)), mate == FREE, ways, radius))
         return found[0], found[1]
 
+    def lists(self, keys: Keys, modules: Modules, radius: int, *, up: bool = True, down: bool = True) -> Keys:
+        """Return colours as numbers, to be used in place of match keys."""
+        ours, theirs = self(keys, modules, radius, up=up, down=down)
+        return ours.tolist(), theirs.tolist()
 
-def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges, Edges], radius: int) -> Words:
+
+def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges | None, ...], radius: int) -> Words:
     """Refine the colours of the free nodes `radius` times."""
     import numpy as np
 
     color = base
     relevant: list[tuple[Numbers, Numbers, np.uint64, Numbers]] = []
     for part, salt in zip(edges, _SALTS, strict=True):
+        if part is None:
+            continue
         learner, source = part.of(free)
         if len(learner):
             starts = np.flatnonzero(np.r_[True, learner[1:] != learner[:-1]])

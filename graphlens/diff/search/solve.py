@@ -12,6 +12,7 @@ from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, 
 from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
+from graphlens.diff.search.repeated import repeated_step
 from graphlens.diff.search.similar import Modules, similar_step
 from graphlens.diff.search.singled import singled_step
 from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, own_weights, spread
@@ -21,6 +22,7 @@ from graphlens.diff.search.table import Table, weaker_key
 _FEW = 2000
 _SMALL = 128
 _RADII = (3, 3, 2, 1)
+_WALKS, _TINY = 3, 16
 _ROUNDS = 64
 _LABELS = ("", " up to sizes", " up to literals")
 
@@ -45,27 +47,38 @@ class Rung:
 def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     """Extend a match that holds the anchors as far as evidence goes, and say of the rest what can be said.
 
-    Where modules were renamed, added or removed, first everything that stays in its module is paired: what the layer after
-    a removed one starts with is computed from the same as what the removed one started with, and is not that.
+    Where there are modules, first everything that stays in its module is paired: what the layer after a removed one starts
+    with is computed from the same as what the removed one started with, and is not that.
     """
     full = _rung(match, (match.a.key, match.b.key), "")
     forward_all(match, full.links, "same")
+    undecided: list[Entry] = []
     if match.open() and sum(map(len, match.free())) > _SMALL:
-        _surroundings(match, full.keys, modules)
+        undecided = _surroundings(match, full.keys, modules)
     if match.homes is not None:
         _pairs(match, full, intern, modules)
         match.homes = None
     _pairs(match, full, intern, modules)
     pair_twins(match)
-    return Solved(match, _rest(match, full.keys, modules))
+    return Solved(match, (*undecided, *_rest(match, full.keys, modules)))
 
 
-def _surroundings(match: Match, keys: Keys, modules: Modules) -> None:
-    """Pair what its surroundings single out; a single edge says enough only within a module."""
+def _surroundings(match: Match, keys: Keys, modules: Modules) -> list[Entry]:
+    """Pair what its surroundings single out (a single edge says enough only within a module), then repeated structure."""
     own_weights(match, keys)
     painter = Painter(match)
-    for radius in _RADII if max(modules[0]) >= 0 else _RADII[:-1]:
+    known = max(modules[0]) >= 0
+    for radius in _RADII if known else _RADII[:-1]:
         color_step(match, painter, keys, modules, radius)
+    undecided: list[Entry] = []
+    for _ in range(_WALKS if not known else 0):
+        before = len(match.free()[0])
+        if not match.open() or before < _TINY:
+            break
+        undecided = repeated_step(match, painter, keys, modules)
+        if undecided or len(match.free()[0]) * 2 > before:
+            break
+    return undecided
 
 
 def _pairs(match: Match, full: Rung, intern: Interner, modules: Modules) -> None:
