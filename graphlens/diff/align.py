@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from graphlens.diff.alignment import Alignment
 from graphlens.diff.collector import without_collector
 from graphlens.diff.search.programs import align_programs
+from graphlens.diff.search.unchanged import unchanged
 from graphlens.program.program import Program
 
 Pin = tuple[str, str]
@@ -34,4 +35,5 @@ def align(a: Program, b: Program, *, pins: Sequence[Pin] = ()) -> Alignment:
         A pin that names no node, names one twice, or contradicts another.
     """
     with without_collector():
-        return align_programs(a, b, tuple(pins))
+        same = None if pins else unchanged(a, b)
+        return align_programs(a, b, tuple(pins)) if same is None else same

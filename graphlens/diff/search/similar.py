@@ -85,12 +85,12 @@ def candidates(match: Match, i: int, buckets: Mapping[tuple[str, int], list[int]
     found: dict[int, None] = {}
     for x in match.a.operands[i]:
         y = match.mate_a[x]
-        if y >= 0:
-            found.update((use >> SLOT_BITS, None) for use in match.b.users[y][:_MOST])
+        if y >= 0 and len(match.b.users[y]) <= _MOST:
+            found.update((use >> SLOT_BITS, None) for use in match.b.users[y])
     for use in match.a.users[i][:_MOST]:
         v = match.mate_a[use >> SLOT_BITS]
-        if v >= 0:
-            found.update((q, None) for q in match.b.operands[v][:_MOST])
+        if v >= 0 and len(match.b.operands[v]) <= _MOST:
+            found.update((q, None) for q in match.b.operands[v])
     bucket = buckets.get((packet(match.a.nodes[i]), modules[0][i]), [])
     found.update((j, None) for j in bucket[:_MOST])
     op = match.a.nodes[i].op

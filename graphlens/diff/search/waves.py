@@ -11,7 +11,7 @@ from graphlens.diff.search.sweep import Links
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 GAPS_ON, GAPS_BACK = (16, 8, 4, 2, 1), (16, 8, 4)
-_FEW = 16
+_FEW, _WIDE, _LOOKS = 16, 64, 8
 Pair = tuple[int, int]
 
 
@@ -29,6 +29,7 @@ class Wave:
         self.a, self.b = tables
         self.mate_a, self.mate_b = list(mates[0]), list(mates[1])
         self.gaps = gaps
+        self.looks: dict[int, int] = {}
         self.keys: Keys = (self.a.key, self.b.key)
 
     def run(self, free: Iterable[int]) -> None:
@@ -42,7 +43,7 @@ class Wave:
                 return
             i = queues[level].popleft()
             waiting[level].discard(i)
-            if self.mate_a[i] != FREE:
+            if self.mate_a[i] != FREE or not self._worth(i):
                 continue
             for each, j in self.look(i, level):
                 self.mate_a[each], self.mate_b[j] = j, each
@@ -50,6 +51,13 @@ class Wave:
                     fresh = [near for near in self.ahead(each) if near not in known]
                     known.update(fresh)
                     queue.extend(fresh)
+
+    def _worth(self, i: int) -> bool:
+        """Whether to look: what has very many operands is not looked at anew for each of them."""
+        if len(self.a.operands[i]) <= _WIDE:
+            return True
+        self.looks[i] = self.looks.get(i, 0) + 1
+        return self.looks[i] <= _LOOKS
 
     def look(self, i: int, level: int) -> Iterator[Pair]:
         """Yield at most one pair for node `i`, or for one just ahead of it."""
@@ -63,7 +71,9 @@ class Wave:
         if j >= 0:
             yield i, j
             return
-        for each in (i, *self.ahead(i)):
+        for each in (i, *self.ahead(i)[:_WIDE]):
+            if len(self.a.operands[each]) > _WIDE:
+                continue
             found = {j for j in self.beyond(each, gap) if self.mate_b[j] == FREE and self.fits(each, j)}
             if len(found) == 1:
                 yield each, found.pop()
@@ -157,7 +167,8 @@ class Onward(Wave):
         for slot, x in _slots(self.a, i):
             y = self.mate_a[x]
             if y >= 0:
-                behind = [use >> SLOT_BITS for use in self.b.users[y][:_FEW]]
+                uses = self.b.users[y]
+                behind = [use >> SLOT_BITS for use in uses] if len(uses) <= _FEW else []
                 behind = [z for z in behind if self.mate_b[z] == FREE]
             else:
                 behind = [self.mate_a[w] for w in self.a.operands[x] if self.mate_a[w] >= 0]
@@ -197,8 +208,13 @@ class Backward(Wave):
 
     def fits(self, i: int, j: int) -> bool:
         """Ask the other users."""
-        mates = [self.mate_a[use >> SLOT_BITS] for use in self.a.users[i][:_FEW]]
-        return sum(v >= 0 and j not in self.b.operands[v] for v in mates) == 0
+        for use in self.a.users[i][:_FEW]:
+            v = self.mate_a[use >> SLOT_BITS]
+            if v >= 0 and j not in _there(self.b, v, use & SLOT_MASK):
+                operands = self.b.operands[v]
+                if len(operands) > _WIDE or j not in operands:
+                    return False
+        return True
 
     def beyond(self, i: int, gap: Keys) -> Iterator[int]:
         """Yield operands past a node put in or taken out between `i` and its user."""
