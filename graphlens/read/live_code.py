@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -25,6 +27,9 @@ _LONGEST_DIGEST = 1 << 26
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))
 _SETTINGS_OF_ALL = frozenset(vars(nn.Module())) | {"_is_full_backward_hook"}
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+_ADDRESS = re.compile(r"\d{9,}")
+"""How names of torch's context variables end."""
 
 Parts = tuple[str, list[Any]]
 
@@ -102,7 +107,9 @@ def _open(obj: Any) -> Parts:
         if isinstance(obj, kind):
             return take(obj)
     if getattr(type(obj), "__repr__", None) is not object.__repr__:
-        return f"{type_name(type(obj))} {object_text(obj)}", [type(obj)]
+        text = object_text(obj)
+        foreign = type(obj).__module__.partition(".")[0] not in {"torch", *sys.stdlib_module_names}
+        return f"{type_name(type(obj))} {text if foreign else _ADDRESS.sub('', text)}", [type(obj)]
     held = python_attribute(obj, "__dict__")
     settings = held if isinstance(held, dict) else {}
     return type_name(type(obj)), [type(obj), *_flat(settings)]
@@ -115,6 +122,9 @@ def _flat(settings: Mapping[Any, Any]) -> list[Any]:
 def _function(obj: types.FunctionType) -> Parts:
     if known_by_name(obj):
         return target_text(obj), []
+    wrapped = python_attribute(obj, "_torchdynamo_orig_callable") or python_attribute(obj, "__wrapped__")
+    if wrapped is not None and str(obj.__globals__.get("__name__")).startswith("torch."):
+        return "wrapped by torch", [wrapped]  # what the wrapper closes over depends on the process
     cells = [_cell(cell) for cell in obj.__closure__ or ()]
     return "function", [obj.__code__, obj.__defaults__, obj.__kwdefaults__, cells, list(_globals(obj))]
 
