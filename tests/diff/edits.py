@@ -291,8 +291,8 @@ def _shuffled(nodes: list[Node], rng: Any) -> Iterator[Node]:
     """Yield nodes in a random topological order; whatever may touch storage that is written to keeps its order."""
 
     def stays(n: Node) -> bool:
-        touches = n.target.startswith(("_operator.getitem", "aten.detach", "aten.lift"))
-        return n.op in ("placeholder", "output") or bool(n.subgraphs) or touches
+        writes = n.target.rpartition(".")[0].endswith("_") and n.target != "aten.detach_.default"
+        return n.op in ("placeholder", "output") or writes
 
     fixed = [n.name for n in nodes if stays(n)]
     before = dict(zip(fixed[1:], fixed, strict=False))

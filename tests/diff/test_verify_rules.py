@@ -7,7 +7,7 @@ import random
 
 import pytest
 import torch
-from diff.certificates import F32, call, given, proof
+from diff.certificates import F32, body, call, given, proof
 from diff.certificates import program as made
 from diff.edits import scramble
 from diff.exports import nested_program
@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from graphlens.diff import compare
 from graphlens.diff.commute import COMMUTATIVE, commutes
+from graphlens.program.frozen import freeze
+from graphlens.program.graph import Graph, Node, Subgraph
 from graphlens.program.parts import Symbol
 from graphlens.program.program import Program
 from graphlens.program.value import ConstValue, ContainerValue, SymValue, TensorValue
@@ -436,3 +438,29 @@ def test_symbolic_sizes_computed_twice():
         )  # fmt: skip
 
     accepted(program(True), program(False), {"merged duplicates": 1})
+
+
+def called_twice(first: Graph, second: Graph, swap: bool = False) -> Program:
+    nodes = [
+        given("x"), Node(name="f", op="get_attr", target="f"), holder("c", "f"), Node(name="g", op="get_attr", target="g"),
+        holder("d", "g"), call("y", "aten.sub.Tensor", "%c", "%d"),
+    ]  # fmt: skip
+    program = made(*nodes, outputs=("y",))
+    bodies = (second, first) if swap else (first, second)
+    return replace(program, graphs=freeze({"": program.graph, "c.f": bodies[0], "d.f": bodies[1]}))
+
+
+def holder(name: str, held: str) -> Node:
+    made_call = call(name, "higher_order.invoke_subgraph", f"%{held}", "%x")
+    return replace(made_call, subgraphs=(Subgraph(role="f", where="args[0]", attribute=held),))
+
+
+def test_bodies_that_several_callers_share():
+    sine = body(given("s"), call("r", "aten.sin.default", "%s"), outputs=("r",))
+    again = body(given("s"), call("r", "aten.sin.default", "%s"), outputs=("r",))
+    cosine = body(given("s"), call("r", "aten.cos.default", "%s"), outputs=("r",))
+    accepted(called_twice(sine, sine), called_twice(sine, again), {})
+    accepted(called_twice(sine, sine), called_twice(again, again), {})
+    for other in (called_twice(sine, cosine), called_twice(cosine, sine), called_twice(cosine, cosine)):
+        assert refused(called_twice(sine, sine), other)
+    assert refused(called_twice(sine, cosine), called_twice(sine, cosine, swap=True))
