@@ -134,7 +134,8 @@ def _module_calls(a: Program, b: Program, matching: Matching) -> Iterator[Findin
             yield from _calls(entry, partner, matching.root)
         else:  # the specs of the root are those of the program, which have rows of their own
             alike = structs.replace(partner, in_spec=entry.in_spec, out_spec=entry.out_spec)
-            told = None not in (a.in_spec, b.in_spec, a.out_spec, b.out_spec)
+            told = (a.in_spec, a.out_spec) != (b.in_spec, b.out_spec)
+            told = told and None not in (a.in_spec, b.in_spec, a.out_spec, b.out_spec)
             yield from _calls(entry, alike if told else partner, matching.root)
     for left in theirs.values():
         yield from (_call(None, entry) for entry in left)
