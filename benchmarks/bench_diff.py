@@ -1,0 +1,110 @@
+"""The diff of two programs as data: a decoder of 64 layers, edited, renamed and shuffled; unchanged; a million nodes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from graphlens.diff import compare
+from graphlens.diff.align import align
+from graphlens.diff.verify import verify
+from graphlens.program.program import Program
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "diff"))
+from synthetic import pair
+
+LAYERS, EXPERTS, EDITS = 64, 71, 50
+KNOWN = {
+    "modules and names": (True, True),
+    "no module paths": (False, True),
+    "no parameter names": (True, False),
+    "neither": (False, False),
+}
+
+
+def rows() -> list[dict[str, Any]]:
+    """Measure process time, each on programs made for it."""
+    return [*_edited(), *_unchanged(), *_million()]
+
+
+def _edited() -> list[dict[str, Any]]:
+    found = []
+    for name, (modules, fqns) in KNOWN.items():
+        truth = pair(LAYERS, EXPERTS, EDITS, 0, modules=modules, fqns=fqns)
+        taken, alignment = _timed(lambda a=truth.a, b=truth.b: align(a, b))
+        graph = alignment.graphs[0]
+        right = sum(truth.mates.get(each.a) == each.b for each in graph.pairs)
+        sure = modules and fqns
+        found += [
+            _amount(
+                f"align {len(truth.a.graph):,} nodes, 4 x {EDITS} edits, {name}", taken, 2.0 if sure else None, "s"
+            ),
+            _amount(f"... precision, {name}", right / len(graph.pairs), 0.999, "", least=True),
+            _amount(f"... recall, {name}", right / len(truth.mates), 0.999 if sure else None, "", least=True),
+            _amount(f"... ambiguous, {name}", sum(len(each.a) for each in graph.ambiguous), None, "nodes"),
+        ]
+        if sure:
+            taken, _ = _timed(lambda a=truth.a, b=truth.b, found=alignment: verify(a, b, found))
+            found.append(_amount("... verify", taken, None, "s"))
+            taken, _ = _timed(lambda a=truth.a, b=truth.b: compare(a, b))
+            found.append(_amount("... compare, all in", taken, None, "s"))
+    return found
+
+
+def _unchanged() -> list[dict[str, Any]]:
+    truth = pair(LAYERS, EXPERTS, 0, 0, rename=False)
+    naive, _ = _timed(lambda: _positional(truth.a, truth.b))
+    searched, _ = _timed(lambda: align(truth.a, truth.b))
+    whole, diff = _timed(lambda: compare(truth.a, truth.b))
+    assert diff.ok
+    found = []
+    for name, taken in (("align", searched), ("compare", whole)):
+        ratio = taken / naive
+        row = {"name": f"nothing changed: {name} against node by node in order", "ours": taken, "against": naive}
+        found.append({**row, "ratio": ratio, "target": 5.0, "unit": "s", "ok": ratio <= 5})
+    return found
+
+
+def _million() -> list[dict[str, Any]]:
+    small, large = (pair(LAYERS, experts, EDITS, 1) for experts in (EXPERTS, 10 * EXPERTS))
+    each = [_timed(lambda t=truth: align(t.a, t.b))[0] / len(truth.a.graph) * 1e6 for truth in (small, large)]
+    row = {"name": f"align {len(large.a.graph):,} nodes against {len(small.a.graph):,}, per node"}
+    ratio = each[1] / each[0]
+    return [
+        {**row, "ours": each[1], "against": each[0], "ratio": ratio, "target": 1.3, "unit": "us", "ok": ratio <= 1.3}
+    ]
+
+
+def _positional(a: Program, b: Program) -> None:
+    """Compare nodes in order, as `_check_graph_nodes` of torch's serialization test does."""
+    for path, graph in a.graphs.items():
+        for x, y in zip(graph.nodes, b.graphs[path].nodes, strict=True):
+            assert x.op == y.op
+            assert x.target == y.target
+            assert len(x.args) == len(y.args)
+            assert set(x.kwargs) == set(y.kwargs)
+            assert type(x.value) is type(y.value)
+            if x.value is not None and hasattr(x.value, "shape"):
+                assert [str(size) for size in x.value.shape] == [str(size) for size in y.value.shape]
+                assert x.value.dtype == y.value.dtype
+            for key in ("stack_trace", "nn_module_stack", "source_fn_stack"):
+                assert x.meta.get(key) == y.meta.get(key)
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.process_time()
+    result = work()
+    return time.process_time() - start, result
+
+
+def _amount(name: str, ours: float, target: float | None, unit: str, *, least: bool = False) -> dict[str, Any]:
+    ok = None if target is None else (ours >= target if least else ours <= target)
+    return {"name": name, "ours": ours, "target": target, "unit": unit, "ok": ok}
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(row)

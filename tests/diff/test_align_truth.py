@@ -1,0 +1,193 @@
+"""The alignment against what is known to be true, on decoders of equal layers with known edits."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from diff.synthetic import Builder, Draft, Truth, _norm, names_for, pair, program, shuffled
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graphlens.diff.align import align
+from graphlens.diff.alignment import GraphAlignment
+from graphlens.errors import DiffError
+
+KNOWN = [(True, True), (False, True), (True, False), (False, False)]
+IDS = ["all", "no modules", "no names", "neither"]
+
+
+def judged(truth: Truth) -> tuple[int, int, GraphAlignment]:
+    """How many pairs are right, how many wrong."""
+    graph = align(truth.a, truth.b).graphs[0]
+    right = sum(truth.mates.get(each.a) == each.b for each in graph.pairs)
+    return right, len(graph.pairs) - right, graph
+
+
+def complete(truth: Truth, graph: GraphAlignment) -> None:
+    """Every node of either side stands in exactly one place."""
+    bundles = (*graph.groups, *graph.ambiguous)
+    ours = [*(p.a for p in graph.pairs), *(n for each in bundles for n in each.a), *graph.only_a]
+    theirs = [*(p.b for p in graph.pairs), *(n for each in bundles for n in each.b), *graph.only_b]
+    assert sorted(ours) == sorted(n.name for n in truth.a.graph.nodes)
+    assert sorted(theirs) == sorted(n.name for n in truth.b.graph.nodes)
+
+
+@pytest.mark.parametrize(("modules", "fqns"), KNOWN, ids=IDS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_known_edits_in_a_large_decoder(modules, fqns, seed):
+    truth = pair(16, 16, 8, seed, modules=modules, fqns=fqns)
+    right, wrong, graph = judged(truth)
+    assert wrong <= 0.001 * (right + wrong)
+    assert right >= (0.999 if modules and fqns else 0.97) * len(truth.mates)
+    complete(truth, graph)
+
+
+@pytest.mark.parametrize(("modules", "fqns"), KNOWN, ids=IDS)
+def test_nothing_but_names_and_order(modules, fqns):
+    truth = pair(8, 8, 0, 3, modules=modules, fqns=fqns)
+    _, wrong, _ = judged(truth)
+    assert wrong == 0
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10_000), st.integers(0, 4))
+def test_edits_at_random(seed, edits):
+    truth = pair(8, 6, edits, seed)
+    right, wrong, graph = judged(truth)
+    assert wrong <= 0.001 * (right + wrong) + 1
+    assert right >= 0.997 * len(truth.mates)
+    complete(truth, graph)
+
+
+def turned(graph: GraphAlignment) -> tuple[set, set, set, set, set]:
+    return (
+        {(p.b, p.a, p.match, p.confidence) for p in graph.pairs},
+        {(frozenset(g.b), frozenset(g.a)) for g in graph.groups},
+        {(frozenset(g.b), frozenset(g.a)) for g in graph.ambiguous},
+        set(graph.only_b),
+        set(graph.only_a),
+    )
+
+
+def straight(graph: GraphAlignment) -> tuple[set, set, set, set, set]:
+    return (
+        {(p.a, p.b, p.match, p.confidence) for p in graph.pairs},
+        {(frozenset(g.a), frozenset(g.b)) for g in graph.groups},
+        {(frozenset(g.a), frozenset(g.b)) for g in graph.ambiguous},
+        set(graph.only_a),
+        set(graph.only_b),
+    )
+
+
+@pytest.mark.parametrize(("modules", "fqns"), KNOWN[:1] + KNOWN[2:3], ids=["all", "no names"])
+def test_the_mirror_image(modules, fqns):
+    truth = pair(6, 4, 3, 5, modules=modules, fqns=fqns)
+    there, back = align(truth.a, truth.b).graphs[0], align(truth.b, truth.a).graphs[0]
+    assert straight(there) == turned(back)
+
+
+SCRIPT = """
+import sys
+from diff.synthetic import pair
+from msgspec import json
+from graphlens.diff.align import align
+for modules, fqns in ((True, True), (False, False)):
+    truth = pair(4, 3, 4, 2, modules=modules, fqns=fqns)
+    sys.stdout.write(json.encode(align(truth.a, truth.b)).decode())
+"""
+
+
+def test_the_same_in_every_process():
+    tests = Path(__file__).parents[1]
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])},
+        ).stdout
+        for seed in ("0", "1", "77")
+    }
+    assert len(found) == 1
+    assert len(found.pop()) > 1000
+
+
+def stack(layers: list[int]) -> tuple[list[Draft], list[tuple[int, int]]]:
+    """Equal layers with nothing in them that tells them apart; each draft with its layer and its place there."""
+    build = Builder()
+    x = build.add("aten.embedding.default", build.add("x", op="placeholder"))
+    tags = [(-1, 0), (-1, 1)]
+    for layer in layers:
+        start = len(build.drafts)
+        normed = _norm(build, x, f"layers.{layer}.norm")
+        build.module = f"layers.{layer}"
+        parts = [build.linear(normed, f"layers.{layer}.{part}") for part in ("q", "k")]
+        x = build.add("aten.add.Tensor", x, build.linear(build.add("aten.matmul.default", *parts), f"layers.{layer}.o"))
+        tags += [(layer, at) for at in range(len(build.drafts) - start)]
+    build.module = ""
+    build.add("output", build.add("aten.tanh.default", x), op="output")
+    return build.drafts, [*tags, (-2, 0), (-2, 1)]
+
+
+def without(count: int, gone: int, **known: bool) -> Truth:
+    rng = random.Random(0)
+    (ours, tags_a), (theirs, tags_b) = stack(list(range(count))), stack([i for i in range(count) if i != gone])
+    names_a, names_b = names_for(len(ours), "n", rng), names_for(len(theirs), "m", rng)
+    a = program(ours, shuffled(ours, set(), rng), names_a, **known)
+    b = program(theirs, shuffled(theirs, set(), rng), names_b, **known)
+    where = {tag: names_b[j] for j, tag in enumerate(tags_b)}
+    return Truth(a, b, {names_a[i]: where[tag] for i, tag in enumerate(tags_a) if tag in where})
+
+
+@pytest.mark.parametrize("fqns", [True, False])
+def test_one_layer_of_24_is_gone_and_modules_tell(fqns):
+    _, wrong, graph = judged(without(24, 12, modules=True, fqns=fqns))
+    assert wrong == 0
+    assert len(graph.only_a) == 15
+    assert not graph.only_b
+
+
+def test_one_layer_of_24_is_gone_and_nothing_tells():
+    """Which one cannot be known: the stack is ambiguous, and not shifted by one."""
+    truth = without(24, 12, modules=False, fqns=False)
+    _, wrong, graph = judged(truth)
+    assert wrong == 0
+    assert graph.ambiguous
+    complete(truth, graph)
+    back = align(truth.b, truth.a).graphs[0]
+    assert straight(graph)[2] == turned(back)[2]
+
+
+def small() -> Truth:
+    return pair(1, 2, 0, 0, rename=False)
+
+
+def test_a_pin_comes_first():
+    truth = small()
+    experts = [n for n in truth.a.graph.nodes if n.target == "aten.sigmoid.default"]
+    (x, y) = (node.name for node in experts)
+    assert {p.a: p.b for p in align(truth.a, truth.b).graphs[0].pairs}[x] == x
+    pinned = {p.a: p for p in align(truth.a, truth.b, pins=[(x, y)]).graphs[0].pairs}
+    assert (pinned[x].b, pinned[x].match, pinned[x].confidence) == (y, "pinned", 1.0)
+    assert pinned.get(y) is None or pinned[y].b != y
+
+
+@pytest.mark.parametrize("pins", [
+    [("nobody", "nobody")], [("cond.true_fn/add", "n0")], [("x", "y", "z")], ["ab"],
+])  # fmt: skip
+def test_a_pin_that_says_nothing(pins):
+    truth = small()
+    with pytest.raises(DiffError, match="pin"):
+        align(truth.a, truth.b, pins=pins)
+
+
+def test_pins_that_contradict():
+    truth = small()
+    x, y = (n.name for n in truth.a.graph.nodes if n.target == "aten.sigmoid.default")
+    with pytest.raises(DiffError, match="contradicts"):
+        align(truth.a, truth.b, pins=[(x, x), (x, y)])
