@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -73,8 +74,7 @@ def _operand_witnesses(match: Match, ours: list[int], theirs: list[int]) -> tupl
         return len(ours), 0, 0  # the same operands in other places
     agree = soft = hard = 0
     if len(ours) != len(theirs):
-        there = set(theirs)
-        agree = sum(1 for y in partners if y >= 0 and y in there)
+        agree = (Counter(y for y in partners if y >= 0) & Counter(theirs)).total()
         return agree, abs(len(ours) - len(theirs)), 0
     for x, y in zip(ours, theirs, strict=True):
         mate = mate_a[x]
