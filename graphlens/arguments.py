@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from graphlens.errors import GraphLensError
+
 SEVERITIES = ("wrong_result", "breaks_pass", "debug_info", "cosmetic")
 """Worst first."""
 
@@ -80,17 +82,69 @@ def _view(parser: Parser, door: str) -> None:
 def _diff(parser: Parser, door: str) -> None:
     _source(parser, "a", door)
     _source(parser, "b", door)
-    parser.add_argument("--profile", choices=("all", "pytorch"), default="all")
+    repeated: dict[str, Any] = {"action": "append", "default": []}
     parser.add_argument(
-        "--ignore", action="append", default=[], metavar="FIELD", help="leave this field out; may be repeated"
+        "--profile",
+        choices=("all", "pytorch"),
+        default="all",
+        help="all: every field (default); pytorch: the contract of PyTorch's own serialization test",
+    )
+    parser.add_argument(
+        "--ignore", **repeated, metavar="FIELD", help="leave this field out (stack_trace, 'val.*'); may be repeated"
+    )
+    parser.add_argument(
+        "--severity",
+        **repeated,
+        metavar="FIELD=SEVERITY",
+        help=f"judge a field otherwise: {', '.join(SEVERITIES)}; may be repeated",
+    )
+    parser.add_argument(
+        "--pin",
+        **repeated,
+        metavar="A=B",
+        help="node A of the first is node B of the second ('cond.true_fn/add=cond.true_fn/add_1'); may be repeated",
+    )
+    parser.add_argument(
+        "--stack-trace",
+        choices=("exact", "no lines", "user"),
+        default="exact",
+        help="no lines: line numbers do not count; user: frames of torch itself do not count (default exact)",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("digest", "exact", "ignore"),
+        default="digest",
+        help="digest trusts sizes and checksums, exact compares bytes, ignore leaves weights out (default digest)",
     )
     if door == "cli":
-        parser.add_argument(
-            "--weights", choices=("digest", "exact"), default="digest", help="how weights are compared (default digest)"
-        )
         parser.add_argument("--format", choices=("text", "json", "markdown", "junit", "html"), default="text")
         _fail_on(parser, "cosmetic")
     _output(parser, door)
+
+
+def diff_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `graphlens.diff` is to be called with besides its two sources.
+
+    Raises
+    ------
+    GraphLensError
+        A `--pin` or `--severity` without its ``=``.
+    """
+    return {
+        "profile": options.profile,
+        "ignore": tuple(options.ignore),
+        "severities": dict(_pair("--severity", text, "FIELD=SEVERITY") for text in options.severity),
+        "pins": tuple(_pair("--pin", text, "A=B") for text in options.pin),
+        "stack_trace": options.stack_trace,
+        "weights": options.weights,
+    }
+
+
+def _pair(option: str, text: str, form: str) -> tuple[str, str]:
+    left, equals, right = text.rpartition("=")
+    if not equals or not left or not right:
+        raise GraphLensError(f"{option} {text!r} is not {form}")
+    return left.strip(), right.strip()
 
 
 def _roundtrip(parser: Parser, door: str) -> None:

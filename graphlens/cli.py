@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphlens.arguments import build_parser, reaches
+from graphlens.arguments import build_parser, diff_options, reaches
 from graphlens.errors import GraphLensError
 from graphlens.files import write_file
+from graphlens.program.line import display
 
 if TYPE_CHECKING:
     from graphlens.diff import Diff
@@ -82,14 +83,17 @@ def _found(program: Program, query: str, form: str) -> str:
 def _diff(options: argparse.Namespace) -> int:
     from graphlens.api import diff
 
-    result = diff(options.a, options.b, profile=options.profile, ignore=tuple(options.ignore), weights=options.weights)
+    result = diff(options.a, options.b, **diff_options(options))
     if options.format == "html" and options.output:
         print(f"wrote {result.to_html(options.output)}")
     else:
-        _emit(_DIFF_FORMATS[options.format](result), options.output)
-    if result.proof.level == "unknown" and not result.rows:
-        return 2
-    return int(reaches(result.worst, options.fail_on))
+        _emit(_DIFF_FORMATS[options.format](result, options), options.output)
+    if options.output:
+        print(display(result.verdict))
+    if reaches(result.worst, options.fail_on):
+        return 1
+    undecided = result.profile != "pytorch" and result.proof.level == "unknown"
+    return 2 if undecided and not reaches(result.worst, "breaks_pass") else 0
 
 
 def _diff_html(result: Diff) -> str:
@@ -98,12 +102,12 @@ def _diff_html(result: Diff) -> str:
     return report_html(result)
 
 
-_DIFF_FORMATS: dict[str, Callable[[Diff], str]] = {
-    "text": lambda result: result.to_text(),
-    "json": lambda result: result.to_json(),
-    "markdown": lambda result: result.to_markdown(),
-    "junit": lambda result: result.to_junit(),
-    "html": _diff_html,
+_DIFF_FORMATS: dict[str, Callable[[Diff, argparse.Namespace], str]] = {
+    "text": lambda result, _: result.to_text(),
+    "json": lambda result, _: result.to_json(),
+    "markdown": lambda result, _: result.to_markdown(),
+    "junit": lambda result, options: result.to_junit(options.fail_on),
+    "html": lambda result, _: _diff_html(result),
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from graphlens.arguments import build_parser
+from graphlens.arguments import build_parser, diff_options
 from graphlens.errors import GraphLensError
 
 _NAME = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*|\[[^\[\]]+\])*$")
@@ -137,7 +137,7 @@ def _diff(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:
     from graphlens.api import diff
 
     a, b = look_up(options.a, namespace), look_up(options.b, namespace)
-    return diff(a, b, profile=options.profile, ignore=tuple(options.ignore))
+    return diff(a, b, **diff_options(options))
 
 
 def _roundtrip(options: argparse.Namespace, namespace: Mapping[str, Any]) -> Any:

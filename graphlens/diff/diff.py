@@ -26,6 +26,8 @@ from graphlens.program.program import Program
 if TYPE_CHECKING:
     import pandas as pd
 
+    from graphlens.diff.junit import Never
+
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Diff(Displayable):
@@ -186,8 +188,8 @@ class Diff(Displayable):
 
         return to_markdown(self, limit)
 
-    def to_junit(self, fail_on: Severity = "cosmetic") -> str:
-        """Write the diff as JUnit XML: one test per field and graph, failed by rows of `fail_on` or worse."""
+    def to_junit(self, fail_on: Severity | Never = "cosmetic") -> str:
+        """Write the diff as JUnit XML: one test per field and graph, failed by roots of `fail_on` or worse (or ``"never"``)."""
         from graphlens.diff.junit import to_junit
 
         return to_junit(self, fail_on)

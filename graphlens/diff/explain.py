@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -32,13 +33,26 @@ def explain(a: Program, b: Program, alignment: Alignment, rows: Iterable[Mismatc
     for side, program, lone in (("a", a, alignment.only_a), ("b", b, alignment.only_b)):
         if path in lone and name in program.graphs[path]:
             return f"{name} lies in graph {display(path)}, which only {side} has"
-    raise DiffError(f"no node {name!r} in graph {path!r} of either program; write 'graph path:name' for nested graphs")
+    raise DiffError(
+        f"no node {name!r} in graph {path!r} of either program{_hint(a, b, path, name)}; "
+        "write 'graph path:name' for nested graphs"
+    )
+
+
+def _hint(a: Program, b: Program, path: str, name: str) -> str:
+    """Name nodes that may have been meant."""
+    graphs = [program.graphs[path] for program in (a, b) if path in program.graphs]
+    names = dict.fromkeys(node.name for graph in graphs for node in graph.nodes)
+    close = difflib.get_close_matches(name, names, n=3)
+    return f"; did you mean {', '.join(close)}?" if close else ""
 
 
 def _split(node: str, a: Program, b: Program) -> tuple[str, str]:
-    path, colon, name = node.rpartition(":")
-    if colon and (path in a.graphs or path in b.graphs):
-        return path, name
+    for separator in (":", "/"):
+        path, found_one, name = node.rpartition(separator)
+        graphs = [program.graphs[path] for program in (a, b) if path in program.graphs]
+        if found_one and graphs and (separator == ":" or any(name in graph for graph in graphs)):
+            return path, name
     paths = [path for program in (a, b) for path, graph in program.graphs.items() if node in graph]
     found = list(dict.fromkeys(paths))
     if len(found) > 1 and "" not in found:

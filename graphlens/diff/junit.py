@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Literal as OneOf
 from xml.sax.saxutils import escape, quoteattr
 
 from graphlens.diff.rows import SEVERITIES, Mismatch, Severity, rank
@@ -14,25 +15,29 @@ from graphlens.program.line import display
 if TYPE_CHECKING:
     from graphlens.diff.diff import Diff
 
+NEVER: Final = "never"
+Never: TypeAlias = OneOf["never"]
+
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def to_junit(diff: Diff, fail_on: Severity) -> str:
-    """Write one test for the verdict and one for each graph and field with rows.
+def to_junit(diff: Diff, fail_on: Severity | Never) -> str:
+    """Write one test for the verdict and one for each graph and field with rows; with ``"never"`` none of them fails.
 
     Raises
     ------
     DiffError
         `fail_on` is no severity.
     """
-    if fail_on not in SEVERITIES:
-        raise DiffError(f"fail_on={fail_on!r} is not a severity; choose one of {', '.join(SEVERITIES)}")
+    if fail_on != NEVER and fail_on not in SEVERITIES:
+        raise DiffError(f"fail_on={fail_on!r} is not a severity; choose one of {', '.join((*SEVERITIES, NEVER))}")
+    limit = -1 if fail_on == NEVER else rank(fail_on)
     groups: dict[tuple[str, str], list[Mismatch]] = {}
     for row in diff.rows:
         groups.setdefault((row.graph, row.family), []).append(row)
-    cases = [_case(graph or "root", field, rows, fail_on) for (graph, field), rows in groups.items()]
+    cases = [_case(graph or "root", field, rows, limit) for (graph, field), rows in groups.items()]
     worst = diff.worst
-    failed = (worst is not None and rank(worst) <= rank(fail_on)) or (worst is None and not diff.ok)
+    failed = rank(worst) <= limit if worst is not None else not diff.ok and fail_on != NEVER
     cases.insert(
         0, _written("graphlens", "verdict", [diff.verdict] if failed else [], [diff.verdict], worst or "unknown")
     )
@@ -41,8 +46,8 @@ def to_junit(diff: Diff, fail_on: Severity) -> str:
     return "\n".join(['<?xml version="1.0" encoding="utf-8"?>', head, *cases, "</testsuite>"]) + "\n"
 
 
-def _case(graph: str, field: str, rows: list[Mismatch], fail_on: Severity) -> str:
-    bad = [row for row in rows if row.cause == "root" and rank(row.severity) <= rank(fail_on)]
+def _case(graph: str, field: str, rows: list[Mismatch], limit: int) -> str:
+    bad = [row for row in rows if row.cause == "root" and rank(row.severity) <= limit]
     lines = [f"{one.example.severity}: {fold_text(one)}" for one in fold(bad)]
     worst = min((row.severity for row in bad), key=rank, default="")
     return _written(graph, field, lines, [fold_text(one) for one in fold(rows)], worst)

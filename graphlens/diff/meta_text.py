@@ -12,6 +12,7 @@ from graphlens.program.frames import frame_text, parse_stack_trace, source_text
 from graphlens.program.graph import ModuleCall, Provenance
 from graphlens.program.value import ConstValue, ContainerValue, OpaqueValue, SymValue, TensorValue, value_text
 
+_NO_FRAME = "no more frames"
 VALUES = (TensorValue, SymValue, ConstValue, ContainerValue, OpaqueValue)
 
 
@@ -42,7 +43,7 @@ def _keys(stack: tuple[ModuleCall, ...]) -> str:
 def _first_frames(a: str, b: str) -> tuple[str, str]:
     """Write the first frames in which two stack traces differ, where the user's own lines are the same."""
     pairs = zip_longest(parse_stack_trace(a), parse_stack_trace(b))
-    texts = [(frame_text(x), frame_text(y)) for x, y in pairs if x != y]
+    texts = [(frame_text(x) or _NO_FRAME, frame_text(y) or _NO_FRAME) for x, y in pairs if x != y]
     return next((pair for pair in texts if pair[0] != pair[1]), None) or _first_difference(a, b)
 
 

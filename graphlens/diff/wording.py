@@ -14,7 +14,8 @@ from graphlens.diff.rows import PROGRAM, Mismatch, family, rank, shorten
 
 _TEXT_LIMIT: Final = 72
 _TELLING: Final = ("val", "signature.inputs", "signature.outputs", "op", "verifier", "schema_version", "opset_version")
-_LITERALS: Final = ("literal", "specialised", "generalised", "default", "keyword", "container")
+_LITERALS: Final = ("literal", "specialised", "generalised", "default", "container")
+_TOLD_BY_ASPECT: Final = {"layout": "laid out otherwise", "keyword": "given by keyword on one side"}
 _DIGITS: Final = 10
 """Longer numbers are no counters."""
 _ITEM: Final = re.compile(r"\[.*\]$", re.DOTALL)
@@ -71,10 +72,14 @@ def verb(row: Mismatch) -> str:
         return row.aspect
     if row.aspect in ("container", "result container") and row.kind == "changed":
         return "changed container"
+    if row.aspect in _TOLD_BY_ASPECT:
+        return _TOLD_BY_ASPECT[row.aspect]
     return {"only_a": "is only in a", "only_b": "is only in b", "ambiguous": "is ambiguous"}.get(row.kind, row.kind)
 
 
 def _sides(row: Mismatch) -> str:
+    if row.aspect == "layout":
+        return ""
     a, b = _short(row.a), _short(row.b)
     if row.kind == "lost" or (a and not b):
         return f": {a}" if a else ""
@@ -108,11 +113,11 @@ def fold(rows: Iterable[Mismatch], modules: Sequence[LoneModule] = ()) -> list[F
 def _alike(row: Mismatch) -> tuple[str, ...]:
     """What must agree for two rows to be told in one line."""
     key = (row.severity, row.cause, row.family, row.kind, row.aspect)
-    if row.kind in ("only_a", "only_b", "lost", "added", "renamed", "moved"):
-        return key
     if row.family in ("args", "kwargs"):
         sides = (row.a, row.b) if row.aspect in _LITERALS else ()
         return (*key, row.target, row.where, *sides)
+    if row.kind in ("only_a", "only_b", "lost", "added", "renamed", "moved"):
+        return key
     if row.family == "val.storage":
         return (*key, row.where)
     if row.family.startswith(_TELLING) or row.field == "target":
@@ -145,10 +150,13 @@ def fold_text(folded: Fold) -> str:
 def _items_text(folded: Fold) -> str:
     """Say what a fold of rows that belong to no node says: ``weights lost: 9 in layers.2, for example …``."""
     row, count = folded.example, len(folded.rows)
-    items = [found[0][1:-1] if (found := _ITEM.search(each.field)) else "" for each in folded.rows]
-    if not any(items):
+    named = [
+        (found[0][1:-1], each) for each in folded.rows if (found := _ITEM.search(each.field)) and len(found[0]) > 2
+    ]
+    if not named:
         return f"{family(row.field)} {verb(row)} {count:,} times, for example {phrase(row)}"
-    example = f"for example {items[0]}{_sides(row)}"
+    items = [item for item, _ in named]
+    example = f"for example {items[0]}{_sides(named[0][1])}"
     if all(item.isdecimal() and len(item) < _DIGITS for item in items):
         return f"{family(row.field)}[{ranges({int(item) for item in items})}] {verb(row)}, {example}"
     return f"{family(row.field)} {verb(row)}: {count:,} in {numbered(items)}, {example}"

@@ -152,8 +152,11 @@ def test_explain_says_why_and_what():
     assert "no difference" in diff.explain("add_1")
     assert "aten.cosh.default" in diff.explain("map_impl.f:cos")
     assert diff.explain(("map_impl.f", "cos")) == diff.explain("map_impl.f:cos")
+    assert diff.explain("map_impl.f/cos") == diff.explain("map_impl.f:cos")
     with pytest.raises(DiffError, match="no node 'nope'"):
         diff.explain("nope")
+    with pytest.raises(DiffError, match=r"did you mean mul_1"):
+        diff.explain("mull_1")
     edited, _ = edits.insert_after(nested_program(), ("map_impl.f", "sin"))
     assert "no partner" in compare(nested_program(), edited).explain("map_impl.f:inserted")
 

@@ -121,8 +121,13 @@ def test_many_paths_in_short(paths, expected):
 def test_items_of_the_program_level_are_folded():
     original = nested_program()
     lost = replace(original, module_calls=())
-    line = next(text for text in str(compare(original, lost)).splitlines() if "module_call_graph" in text)
-    assert f"module_call_graph lost: {len(original.module_calls)} in " in line
+    line = next(text for text in str(compare(original, lost)).splitlines() if text.startswith("  breaks_pass"))
+    told = f"module_call_graph lost: {len(original.module_calls)} in blocks, blocks.0..2, tied, for example blocks: () -> ()"
+    assert line == f"  breaks_pass  {told}"
+    fewer = replace(original, inputs=original.inputs[:-2])
+    assert "signature.inputs[14..15] lost, for example 14: constant_tensor lifted_tensor_0" in str(
+        compare(original, fewer)
+    )
 
 
 def test_stack_traces_show_where_they_part():
@@ -131,3 +136,16 @@ def test_stack_traces_show_where_they_part():
     a = edits.with_meta(program_a, place, stack_trace=trace.format(100))
     b = edits.with_meta(program_a, place, stack_trace=trace.format(101))
     assert [(row.a, row.b) for row in compare(a, b).rows] == [("functional.py:100", "functional.py:101")]
+    shorter = edits.with_meta(program_a, place, stack_trace=trace.format(100).rpartition('File "site')[0])
+    assert [(row.a, row.b) for row in compare(a, shorter).rows] == [("functional.py:100", "no more frames")]
+
+
+def test_a_line_speaks_of_one_argument_of_one_function_only():
+    """Arguments that were lost in different places of different functions are different lines."""
+    original = nested_program()
+    edited = edits.edit_node(original, ("", "sin"), args=())
+    node = edits.node_at(original, ("", "mul"))
+    edited = edits.edit_node(edited, ("", "mul"), args=node.args[:1])
+    lines = [line for line in str(compare(original, edited)).splitlines() if line.startswith("  ")]
+    assert any("args[0] lost on sin " in line for line in lines)
+    assert any("args[1] lost on mul " in line for line in lines)

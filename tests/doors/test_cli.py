@@ -78,6 +78,33 @@ def test_diff_formats(capsys, form, tmp_path):
         assert text.startswith("<!doctype html>")
 
 
+def test_diff_options_are_those_of_the_function(capsys):
+    assert run(capsys, "diff", DECODER, OLD_DECODER, "--fail-on", "wrong_result")[0] == 1
+    mild = [f"--severity={field}=cosmetic" for field in ("target", "args", "weights", "val.*")]
+    assert run(capsys, "diff", DECODER, OLD_DECODER, "--fail-on", "wrong_result", *mild)[0] == 0
+    assert "rows ignored" in run(capsys, "diff", DECODER, OLD_DECODER, "--ignore", "stack_trace")[1]
+    assert run(capsys, "diff", NESTED, NESTED, "--stack-trace", "user", "--weights", "exact")[0] == 0
+    for words, says in (
+        (["--pin", "nope=nope"], "no node 'nope'"),
+        (["--pin", "nope"], "--pin 'nope' is not A=B"),
+        (["--severity", "args=awful"], "'awful' is not a severity"),
+    ):
+        status, out, err = run(capsys, "diff", NESTED, NESTED, *words)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert says in err
+
+
+def test_junit_fails_what_the_exit_status_fails(capsys):
+    for fail_on in ("wrong_result", "breaks_pass", "debug_info", "cosmetic", "never"):
+        status, out, _ = run(capsys, "diff", DECODER, OLD_DECODER, "--format", "junit", "--fail-on", fail_on)
+        assert (ET.fromstring(out).find(".//failure") is not None) == (status == 1) == (fail_on != "never")
+
+
+def test_the_verdict_is_said_where_a_file_is_written(capsys, tmp_path):
+    said = run(capsys, "diff", NESTED, NESTED, "--format", "markdown", "-o", tmp_path / "out.md")[1]
+    assert "identical" in said
+
+
 def test_report_writes_one_file(capsys, tmp_path):
     out = tmp_path / "report.html"
     status, said, _ = run(capsys, "report", NESTED, "-o", out)
