@@ -309,3 +309,10 @@ def test_keywords_in_another_order_are_the_same():
     diff = gl.diff(method("to", dtype=torch.half, copy=True), method("to", copy=True, dtype=torch.half))
     assert diff.ok
     assert dict(diff.proof.rules) == {"order of keyword arguments": 1}
+
+
+def test_a_triton_kernel_is_a_number_that_says_nothing():
+    """The kernel is in a table of the process, so that equal numbers are no proof of equal kernels."""
+    program = gl.read(calling(torch.neg, kernel_idx=0))
+    program = edits.edit_node(program, ("", "call"), target="higher_order.triton_kernel_wrapper_functional")
+    assert gl.diff(program, program).proof.assumptions == ("functions and modules of the same name are the same",)
