@@ -19,6 +19,7 @@ from graphlens.diff.proof import Proof
 from graphlens.diff.refusals import with_refusals
 from graphlens.diff.retold import follow_modules
 from graphlens.diff.rows import PROGRAM, Finding, Kind, Mismatch
+from graphlens.diff.selectors import check_selectors
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
 from graphlens.diff.severity import Judge, Selector, make_judge, selects
 from graphlens.diff.weights import Equal, remembered, stored_equal
@@ -77,6 +78,7 @@ def compare(
     settings = make_settings(
         profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
     )
+    check_selectors((*settings.ignore, *settings.severities), programs=(a, b))
     nodes = sum(map(len, a.graphs.values()))
     steps = phases(("aligning", "checking", "comparing"), nodes)
     with without_collector(), steps as done, remembered(a, b) as equal:

@@ -16,8 +16,9 @@ from graphlens.diff.patterns import make_patterns
 from graphlens.diff.proof import Proof
 from graphlens.diff.quality import Quality, quality
 from graphlens.diff.rows import Mismatch, NodeRow, Pattern, Severity, rank
+from graphlens.diff.selectors import check_selectors
 from graphlens.diff.settings import DEFAULTS, Settings
-from graphlens.diff.severity import Selector, check_selector, selects
+from graphlens.diff.severity import Selector, selects
 from graphlens.diff.verdict import roots, verdict
 from graphlens.errors import DiffError
 from graphlens.program.display import Displayable
@@ -149,10 +150,9 @@ class Diff(Displayable):
         Raises
         ------
         DiffError
-            Something given is neither a field nor a pair of field and kind.
+            Something given is neither a field nor a pair of field and kind, or is misspelt.
         """
-        for selector in fields:
-            check_selector(selector)
+        check_selectors(fields, self.rows, (self.a, self.b))
         kept = tuple(row for row in self.rows if any(selects(s, row.field, row.kind) for s in fields))
         stored = {key: value for key, value in self.stored.items() if key not in ("verdict", "patterns", "modules")}
         return replace(self, rows=kept, ignored=self.ignored + len(self.rows) - len(kept), stored=stored)

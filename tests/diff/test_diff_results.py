@@ -354,6 +354,22 @@ def test_options_that_do_not_exist(options, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("selector", ["stack_tarce", "val.shap", "arg", ("kwarg", "changed"), ("args", "chnged")])
+def test_a_misspelt_field_is_no_field_without_differences(selector):
+    diff = compare(*all_layers())
+    for ask in (
+        lambda: diff.only(selector),
+        lambda: compare(*all_layers(), ignore=[selector]),
+        lambda: compare(*all_layers(), severities={selector: "cosmetic"}),
+    ):
+        with pytest.raises(DiffError, match=r"did you mean|is no kind") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    named = [edits.with_meta(nested_program(), ("", "sin"), stack_tarce=i) for i in (1, 2)]
+    assert len(compare(*named).only("stack_tarce").rows) == 1
+    assert compare(*named, ignore=["stack_tarce", "some_private_key", "val.*"]).ok
+
+
 def test_the_severity_table_is_whole():
     assert {rule.severity for rule in TABLE.values()} == set(SEVERITIES)
     assert all(rule.why and not rule.why.endswith(".") for rule in TABLE.values())
