@@ -84,7 +84,7 @@ def straight(graph: GraphAlignment) -> tuple[set, set, set, set, set]:
     )
 
 
-@pytest.mark.parametrize(("modules", "fqns"), KNOWN[:1] + KNOWN[2:3], ids=["all", "no names"])
+@pytest.mark.parametrize(("modules", "fqns"), KNOWN, ids=IDS)
 def test_the_mirror_image(modules, fqns):
     truth = pair(6, 4, 3, 5, modules=modules, fqns=fqns)
     there, back = align(truth.a, truth.b).graphs[0], align(truth.b, truth.a).graphs[0]

@@ -21,10 +21,17 @@ def provenance_step(match: Match) -> int:
     looked at, for either program may have been made from the other; if both were made from a third, nodes with the same
     origin there form a group.
     """
+    sides = ((match.a, match.mate_a), (match.b, match.mate_b))
+    if not any(table.nodes[i].meta.get("from_node") for table, mate in sides for i in _free(mate)):
+        return 0
     ancestors_a, ancestors_b = _ancestors(match.a), _ancestors(match.b)
     made = _link(match, _origins(match.b, match.mate_b, match.a, ancestors_a), flip=False)
     made += _link(match, _origins(match.a, match.mate_a, match.b, ancestors_b), flip=True)
     return made + _siblings(match)
+
+
+def _free(mate: list[int]) -> list[int]:
+    return [i for i, partner in enumerate(mate) if partner == FREE]
 
 
 def _ancestors(table: Table) -> set[int]:
@@ -42,8 +49,9 @@ def _ancestors(table: Table) -> set[int]:
 def _origins(child: Table, mate: list[int], parent: Table, ancestors: set[int]) -> dict[int, list[int]]:
     """For each free node of `child`, the nodes of `parent` that it was made from."""
     found: dict[int, list[int]] = {}
-    for j, node in enumerate(child.nodes):
-        if mate[j] == FREE and node.op not in ("placeholder", "output"):
+    for j in _free(mate):
+        node = child.nodes[j]
+        if node.op not in ("placeholder", "output"):
             origins = _in_parent(node, parent, ancestors)
             if origins:
                 found[j] = origins
@@ -176,8 +184,9 @@ def _siblings(match: Match) -> int:
 
 def _by_origin(table: Table, mate: list[int]) -> dict[Origin, list[int]]:
     found: dict[Origin, list[int]] = defaultdict(list)
-    for i, node in enumerate(table.nodes):
+    for i in _free(mate):
+        node = table.nodes[i]
         sources: tuple[Provenance, ...] = node.meta.get("from_node") or ()
-        if mate[i] == FREE and len(sources) == 1 and node.op not in ("placeholder", "output"):
+        if len(sources) == 1 and node.op not in ("placeholder", "output"):
             found[sources[0].name, sources[0].target].append(i)
     return found

@@ -144,7 +144,10 @@ def _settle(match: Match, rung: Rung, modules: Modules, needs: tuple[int, ...], 
 
 
 def _weaker(table: Table, mate: list[int], rung: int, intern: Interner) -> list[int]:
-    return [-1 if j != FREE else weaker_key(table, i, rung, intern) for i, j in enumerate(mate)]
+    keys = [-1] * len(mate)
+    for i in (i for i, partner in enumerate(mate) if partner == FREE):
+        keys[i] = weaker_key(table, i, rung, intern)
+    return keys
 
 
 def _rest(match: Match, keys: Keys, modules: Modules) -> tuple[Entry, ...]:
