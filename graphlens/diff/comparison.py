@@ -116,6 +116,7 @@ def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Pl
     placed += nodes_of_lone_graphs(matching.b, matching.alignment.only_b, "only_b")
     program_level = list(compare_programs(matching, settings.weights, equal))
     placed = list(_inputs_follow_signature(placed, program_level))
+    placed = list(_inputs_follow_weights(matching.a, placed, program_level))
     placed, program_level = follow_modules(placed, program_level, comparer.module_names)
     placed = list(Causes(matching, placed).resolve(placed))
     return placed + [Placed(PROGRAM, PROGRAM, None, None, finding) for finding in program_level]
@@ -134,6 +135,19 @@ def _inputs_follow_signature(placed: list[Placed], program_level: list[Finding])
         key = (item.finding.kind, node.name if node is not None else "")
         at_root = item.graph == "" and node is not None and node.op == "placeholder"
         yield item.inherited(arguments[key]) if at_root and key in arguments else item
+
+
+def _inputs_follow_weights(a: Program, placed: list[Placed], program_level: list[Finding]) -> Iterator[Placed]:
+    """Mark what a placeholder holds as following from its weight, where the weight itself differs in that."""
+    changed = {
+        (f.field, f"val.{f.where}") for f in program_level if f.field.startswith("weights[") and f.kind == "changed"
+    }
+    fields = (
+        {spec.argument: f"weights[{spec.target}]" for spec in a.inputs if spec.target is not None} if changed else {}
+    )
+    for item in placed:
+        weight = fields.get(item.a.name, "") if item.graph == "" and item.a is not None else ""
+        yield item.inherited(weight) if (weight, item.finding.field) in changed else item
 
 
 class _Rows:

@@ -58,7 +58,7 @@ class ArgumentComparer:
             elif isinstance(left, Seq | Map | Slice):
                 yield from self._containers(here, left, right, stack)
             elif not self.same_leaf(left, right):
-                yield argument_finding(here, "changed", left, right, "literal")
+                yield argument_finding(here, "changed", left, right, "device" if _devices(left, right) else "literal")
 
     def _rewired(self, here: Place, a: Argument, b: Argument, source: str) -> Finding:
         """Report two references to different things; of equal names it is said what each is called on the other side."""
@@ -147,6 +147,10 @@ def _symbolic(argument: Argument, graph: Graph) -> bool:
     if isinstance(argument, Ref):
         return argument.node in graph and isinstance(graph[argument.node].value, SymValue)
     return isinstance(argument, Const) and argument.kind == "sym"
+
+
+def _devices(a: Argument, b: Argument) -> bool:
+    return isinstance(a, Const) and isinstance(b, Const) and a.kind == b.kind == "device"
 
 
 def _flat(sequence: Seq) -> bool:

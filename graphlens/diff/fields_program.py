@@ -36,19 +36,23 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
     if both_complete:
         yield from _ranges(a, b, matching.renaming)
         yield from _texts(a, b)
-    yield from compare_stored(
-        pair_stored(a.stored, b.stored, state_pairs(matching)),
-        matching.renaming,
-        mode,
-        equal,
-        both_complete=both_complete,
-    )
+    pairs = pair_stored(a.stored, b.stored, state_pairs(matching))
+    unread = _unread(a)
+    for finding in compare_stored(pairs, matching.renaming, mode, equal, both_complete=both_complete):
+        lost = finding.kind == "lost" and finding.field.partition("[")[2].removesuffix("]") in unread
+        yield structs.replace(finding, aspect="unread") if lost and not finding.aspect else finding
     if both_complete:
         yield from _module_calls(a, b, matching)
         yield from _guards(a, b, matching.renaming)
         yield from _versions(a, b)
         for finding in MetaComparer(matching.renaming, EXACT).compare(a.meta, b.meta):
             yield structs.replace(finding, field=f"meta[{finding.field}]")
+
+
+def _unread(program: Program) -> set[str]:
+    """Name the weights that have a placeholder which nothing uses."""
+    read = {name for node in program.graph.nodes for name in node.inputs}
+    return {spec.target for spec in program.inputs if spec.target is not None and spec.argument not in read}
 
 
 def _ranges(a: Program, b: Program, renaming: Renaming) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from msgspec import structs
+
 from graphlens.diff.rows import Mismatch, Pattern, Severity, rank, shorten
 from graphlens.diff.severity import explains_refusal
 from graphlens.diff.slots import Slot, Slots, gone_modules, held, home_of, slots_of, split_module
@@ -62,13 +64,16 @@ def make_patterns(rows: Iterable[Mismatch], a: Program | None, b: Program | None
 def _told(rows: Iterable[Mismatch]) -> list[Mismatch]:
     """Return the roots, and the other arguments of nodes that call another function: they are part of that edit."""
     kept = list(rows)
-    other = {(row.graph, row.node_a) for row in kept if row.field == "target" and row.kind == "changed"}
-    return [
-        row
-        for row in kept
-        if row.cause == "root"
-        or (row.field in ("args", "kwargs") and row.inherited_from == row.node_a and (row.graph, row.node_a) in other)
-    ]
+    other = {(row.graph, row.node_a): row.severity for row in kept if row.field == "target" and row.kind == "changed"}
+    told = []
+    for row in kept:
+        if row.cause == "root":
+            told.append(row)
+        elif row.field in ("args", "kwargs") and row.inherited_from == row.node_a and (row.graph, row.node_a) in other:
+            told.append(
+                structs.replace(row, severity=other[row.graph, row.node_a])
+            )  # no worse than what it follows from
+    return told
 
 
 def _told_together(found: Found) -> dict[tuple[Regions, str], list[Edit]]:

@@ -41,10 +41,11 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
     a, b = match.a.nodes[i], match.b.nodes[j]
     found = witnesses(match, i, j)
     operands = max(len(match.a.operands[i]), len(match.b.operands[j]))
+    comparable = match.a.operands[i] and match.b.operands[j]
     uses = min(len(match.a.users[i]), len(match.b.users[j]), 8)
     parts = (
         ("key", _key(a, b, i, j, ladder)),
-        ("operands", 0.25 * found.operands / operands if operands else 0.1),
+        ("operands", 0.25 * found.operands / operands if comparable else 0.1),
         ("what operands come from", 0.16 * near_operands(match, i, j) / operands if operands else 0.0),
         ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
         ("module", 0.1 if -1 != modules[0][i] == modules[1][j] else 0.0),
