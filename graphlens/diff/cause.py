@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from graphlens.diff.computation import ACCEPTED_BY_RULE
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed
 from graphlens.diff.resized import Resized
-from graphlens.diff.severity import ACCEPTED_BY_RULE
 from graphlens.diff.values import compare_values
 from graphlens.program.graph import Node
 from graphlens.program.program import child_path

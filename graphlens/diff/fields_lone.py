@@ -10,6 +10,7 @@ from graphlens.diff.effects import ASSERT, PURE
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind
+from graphlens.diff.sizes import stands_for_numbers
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program
@@ -99,6 +100,8 @@ class LoneNodes:
             return "duplicate"
         if facts.does.get(name, PURE).effects == (ASSERT,):
             return "assertion"
+        if stands_for_numbers(match, name, side=side):
+            return "size"
         if name in facts.picks and self._picked_again(match, facts, name, side):
             return "dead"
         if (_hands_on(node, graph) or _reshaped_again(node, graph)) and name not in self._written(side, path):

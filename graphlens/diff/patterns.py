@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec import structs
 
+from graphlens.diff.computation import explains_refusal
 from graphlens.diff.rows import Mismatch, Pattern, Severity, rank, shorten
-from graphlens.diff.severity import explains_refusal
 from graphlens.diff.slots import Slot, Slots, gone_modules, held, home_of, slots_of, split_module
 from graphlens.diff.wording import plural
 from graphlens.program.program import ROOT, Program

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from graphlens.diff.computation import ACCEPTED_BY_RULE, explains_refusal
 from graphlens.diff.effects import PURE
 from graphlens.diff.matching import Matching
 from graphlens.diff.placed import Placed
 from graphlens.diff.proof import DIFFERENT, Proof, Refusal
 from graphlens.diff.rows import PROGRAM, Finding, family
-from graphlens.diff.severity import ACCEPTED_BY_RULE, explains_refusal
 
 _EDITS = ("op", "target", "args", "kwargs")
 

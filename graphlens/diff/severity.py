@@ -52,6 +52,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("target", ANY, "duplicate"): _cosmetic("computed once more, of the same operands: the same value"),
     ("target", ANY, "attribute"): _cosmetic("an attribute access; whoever uses it has a row of its own"),
     ("target", ANY, "preserving"): _breaks("hands its input on unchanged; a pass that matches neighbours sees another graph"),
+    ("target", ANY, "size"): _breaks("reads a size that the other side has as a number, so that other inputs are accepted"),
     ("target", ANY, "assertion"): _breaks("inputs outside the contract are refused on one side only"),
     ("target", ANY, "state"): _breaks("the state that the program asks for is another"),
     ("target", ANY, "input"): _breaks("callers pass other inputs"),
@@ -215,40 +216,3 @@ def check_selector(selector: object) -> None:
         raise DiffError(
             f"{selector!r} selects no rows; give a field such as 'stack_trace' or a pair ('args', 'changed')"
         )
-
-
-ACCEPTED_BY_RULE: Final = frozenset(
-    {
-        "container",
-        "result container",
-        "default",
-        "keyword",
-        "commuted",
-        "message",
-        "dead",
-        "duplicate",
-        "merged",
-        "attribute",
-        "position",
-        "key",
-        "identifier",
-    }
-)
-"""Aspects that leave the computation as it is: the checker accepts them by an exact rule, so they explain no refusal."""
-
-_COMPUTATION: Final = frozenset(
-    {
-        "op", "target", "args", "kwargs", "val", "val.shape", "val.dtype", "val.stride", "val.storage_offset", "val.device",
-        "val.layout", "val.conj", "val.neg", "val.type", "val.storage", "order", "signature.inputs", "signature.outputs",
-        "range_constraints", "pytree.in", "pytree.out", "weights", "constants", "aliasing", "guards", "proof",
-    }
-)  # fmt: skip
-
-
-def explains_refusal(field: str, kind: str, aspect: str) -> bool:
-    """Whether a difference is of the sort that the checker refuses, so that nothing more need be said."""
-    if aspect in ACCEPTED_BY_RULE or (field, kind) == ("target", "renamed"):
-        return False
-    if (field, kind) == ("order", "moved"):
-        return aspect == "input"
-    return family(field) in _COMPUTATION and aspect not in ("tensor class", "requires_grad", "type")
