@@ -44,8 +44,9 @@ def bundle_cuts(match: Match) -> int:
             sides[_root(joined, (side, piece))][side == "b"].append(node)
     made = 0
     for ours, theirs in sides.values():
-        if len(ours) == len(theirs) == 1 and _same_call(match, ours[0], theirs[0]):
-            made += match.pair(ours[0], theirs[0], "similar up to literals", 0.6, ("between the same matched nodes",))
+        if len(ours) == len(theirs) == 1:
+            rung = _rung(match, ours[0], theirs[0])
+            made += match.pair(ours[0], theirs[0], f"similar up to {rung}", 0.6, ("between the same matched nodes",))
         elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST:
             size = f"{'1' if len(ours) == 1 else 'n'}:{'1' if len(theirs) == 1 else 'n'}"
             match.bundle(sorted(ours), sorted(theirs), f"group {size}", 0.6, ("between the same matched nodes",))
@@ -53,9 +54,9 @@ def bundle_cuts(match: Match) -> int:
     return made
 
 
-def _same_call(match: Match, i: int, j: int) -> bool:
+def _rung(match: Match, i: int, j: int) -> str:
     a, b = match.a.nodes[i], match.b.nodes[j]
-    return (a.op, a.target) == (b.op, b.target)
+    return "literals" if (a.op, a.target) == (b.op, b.target) else "target"
 
 
 def _components(table: Table, mate: list[int]) -> dict[int, int]:
