@@ -37,10 +37,10 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         yield from _ranges(a, b, matching.renaming)
         yield from _texts(a, b)
     pairs = pair_stored(a.stored, b.stored, state_pairs(matching))
-    unread = _unread(a)
+    unread = {"lost": _unread(a), "added": _unread(b)}
     for finding in compare_stored(pairs, matching.renaming, mode, equal, both_complete=both_complete):
-        lost = finding.kind == "lost" and finding.field.partition("[")[2].removesuffix("]") in unread
-        yield structs.replace(finding, aspect="unread") if lost and not finding.aspect else finding
+        idle = finding.field.partition("[")[2].removesuffix("]") in unread.get(finding.kind, ())
+        yield structs.replace(finding, aspect="unread") if idle and not finding.aspect else finding
     if both_complete:
         yield from _module_calls(a, b, matching)
         yield from _guards(a, b, matching.renaming)
