@@ -143,8 +143,12 @@ def compare_many(
         raise DiffError(f"names repeat in {labels}; give each program its own")
     if against not in ("first", "previous"):
         raise DiffError(f"against={against!r} does not exist; choose 'first' or 'previous'")
-    diffs = {}
+    diffs: dict[str, Diff] = {}
+    known: dict[tuple[int, int], Diff] = {}
     for i, (name, program) in enumerate(given[1:]):
         base = given[0 if against == "first" else i][1]
-        diffs[name] = compare(base, program, **options)
+        key = (id(base), id(program))
+        if key not in known:
+            known[key] = compare(base, program, **options)
+        diffs[name] = known[key]
     return ManyDiff(tuple(labels), freeze(diffs), against)

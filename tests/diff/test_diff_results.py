@@ -411,6 +411,9 @@ def test_many_programs():
     same = compare_many({"x": program, "y": program})
     assert same.ok
     assert same.verdict.startswith("all 2 programs are the same: identical")
+    assert many.diffs["r2"] is many.diffs["r3"]
+    with pytest.raises(DiffError, match="0 programs given; compare at least two"):
+        compare_many([])
     stages = compare_many([program, odd, odd], against="previous")
     assert stages.departing == ("rank1",)
     for arguments in ([program], [program, program]):
