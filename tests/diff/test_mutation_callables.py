@@ -190,7 +190,7 @@ def test_other_code_under_one_name_is_never_the_same(name):
     assert gl.diff(a, a).ok
 
 
-@pytest.mark.parametrize("name", set(OTHER_CODE) - {"two lambdas"})
+@pytest.mark.parametrize("name", [name for name in OTHER_CODE if name != "two lambdas"])
 def test_the_row_tells_both_sides_apart(name):
     (row,) = (row for row in gl.diff(*OTHER_CODE[name]).rows if row.severity == "wrong_result")
     assert row.field in ("target", "args")
