@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
+from graphlens.diff.check.bench import Bench, one_to_one, open_proposals
 from graphlens.diff.check.boundary import Border, check_inputs, check_signature
 from graphlens.diff.check.bounds import check_bounds
 from graphlens.diff.check.constants import Constants, Weights
 from graphlens.diff.check.findings import Findings, counted
-from graphlens.diff.check.graphs import Bench, check_pairs, check_totality, one_to_one, open_proposals
+from graphlens.diff.check.graphs import check_pairs, check_totality
 from graphlens.diff.check.live import Facts, all_facts
 from graphlens.diff.check.merged import Merged
 from graphlens.diff.check.order import Sides, check_order
