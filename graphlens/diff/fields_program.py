@@ -37,8 +37,10 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         yield from _ranges(a, b, matching.renaming)
         yield from _texts(a, b)
     pairs = pair_stored(a.stored, b.stored, state_pairs(matching))
-    unread = {"lost": _unread(a), "added": _unread(b)}
-    for finding in compare_stored(pairs, matching.renaming, mode, equal, both_complete=both_complete):
+    found = list(compare_stored(pairs, matching.renaming, mode, equal, both_complete=both_complete))
+    sides = {"lost": a, "added": b}
+    unread = {kind: _unread(sides[kind]) for kind in {finding.kind for finding in found} & sides.keys()}
+    for finding in found:
         idle = finding.field.partition("[")[2].removesuffix("]") in unread.get(finding.kind, ())
         yield structs.replace(finding, aspect="unread") if idle and not finding.aspect else finding
     if both_complete:
