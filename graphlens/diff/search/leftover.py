@@ -44,7 +44,7 @@ def bundle_cuts(match: Match) -> int:
             sides[_root(joined, (side, piece))][side == "b"].append(node)
     made = 0
     for ours, theirs in sides.values():
-        if len(ours) == len(theirs) == 1:
+        if len(ours) == len(theirs) == 1 and match.a.nodes[ours[0]].op == match.b.nodes[theirs[0]].op:
             rung = _rung(match, ours[0], theirs[0])
             made += match.pair(ours[0], theirs[0], f"similar up to {rung}", 0.6, ("between the same matched nodes",))
         elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST:
@@ -56,7 +56,7 @@ def bundle_cuts(match: Match) -> int:
 
 def _rung(match: Match, i: int, j: int) -> str:
     a, b = match.a.nodes[i], match.b.nodes[j]
-    return "literals" if (a.op, a.target) == (b.op, b.target) else "target"
+    return "literals" if a.target == b.target else "target"
 
 
 def _components(table: Table, mate: list[int]) -> dict[int, int]:
