@@ -64,3 +64,14 @@ def test_what_is_the_same_as_the_same_is_the_same():
             if all(step.ok for step in steps):
                 assert whole.ok
     assert seen > 20
+
+
+@pytest.mark.parametrize("batch", range(3))
+def test_the_other_way_round_is_the_same_diff(batch):
+    for seed in range(4000 + batch * BATCH, 4000 + (batch + 1) * BATCH):
+        rng = random.Random(seed)
+        a = random_graph(rng)
+        b = rewritten(rng, a)
+        there, back = gl.diff(a, b), gl.diff(b, a)
+        assert {(row.node_b, row.node_a) for row in back.node_rows} == {(r.node_a, r.node_b) for r in there.node_rows}
+        assert (back.worst, back.proof.level) == (there.worst, there.proof.level), f"{seed}: {there}"

@@ -67,6 +67,11 @@ class Match:
         x, y = self.homes[0][i], self.homes[1][j]
         return x != y and ANYWHERE not in (x, y)
 
+    def part(self, i: int, j: int) -> None:
+        """Take a pair back."""
+        self.mate_a[i] = self.mate_b[j] = FREE
+        self.how[i], self.confidence[i], self.notes[i] = "", 0.0, ()
+
     def bundle(self, a: list[int], b: list[int], how: str, confidence: float, notes: Notes = ()) -> None:
         """Group free nodes of both sides."""
         last_a, last_b = _exit(self.a, a), _exit(self.b, b)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 
 from graphlens.diff.search.evidence import Witnesses, describe, witnesses
-from graphlens.diff.search.match import FREE, Match
+from graphlens.diff.search.match import FREE, Match, Notes
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 Keys = tuple[list[int], list[int]]
@@ -123,22 +124,56 @@ def spread(
         need = next((need for need in needs if queues[need]), -1)
         if need < 0:
             return made
-        i = queues[need].popleft()
-        waiting[need].discard(i)
-        if mate_a[i] != FREE or not _try(match, keys, links, i, need, how, singular):
-            continue
-        made += 1
-        near = [p for p in operands[i] if mate_a[p] == FREE]
-        near += [use >> SLOT_BITS for use in users[i] if mate_a[use >> SLOT_BITS] == FREE]
-        for each in needs:
-            fresh = [p for p in near if p not in waiting[each]]
-            waiting[each].update(fresh)
-            queues[each].extend(dict.fromkeys(fresh))
+        if need == ONE:
+            fresh_pairs = _at_once(match, keys, links, queues[need], how)
+            queues[need].clear()
+            waiting[need].clear()
+        else:
+            i = queues[need].popleft()
+            waiting[need].discard(i)
+            fresh_pairs = [i] if mate_a[i] == FREE and _try(match, keys, links, i, need, how, singular) else []
+        for i in fresh_pairs:
+            made += 1
+            near = [p for p in operands[i] if mate_a[p] == FREE]
+            near += [use >> SLOT_BITS for use in users[i] if mate_a[use >> SLOT_BITS] == FREE]
+            for each in needs:
+                fresh = [p for p in near if p not in waiting[each]]
+                waiting[each].update(fresh)
+                queues[each].extend(dict.fromkeys(fresh))
+
+
+def _at_once(match: Match, keys: Keys, links: tuple[Links, Links], nodes: Iterable[int], how: str) -> list[int]:
+    """Pair what one witness speaks for, all of it together, and take back what then contradicts something.
+
+    One after the other, the first would decide about the next, and another order of the nodes would give other pairs.
+    """
+    found: dict[tuple[int, int], tuple[float, Notes]] = {}
+    for i in nodes:
+        for j in _pointed_at(match, keys, links, i) if match.mate_a[i] == FREE else ():
+            seen = witnesses(match, i, j)
+            confidence = _enough(seen, ONE, alone=False)
+            if confidence > 0:
+                found[i, j] = confidence, describe(seen)
+    ours, theirs = Counter(i for i, _ in found), Counter(j for _, j in found)
+    made = [
+        (i, j)
+        for (i, j), (confidence, notes) in found.items()
+        if ours[i] == theirs[j] == 1 and match.pair(i, j, how, confidence, notes)
+    ]
+    wrong = {(i, j) for i, j in made if witnesses(match, i, j).hard}
+    for i, j in wrong:
+        match.part(i, j)
+    return [i for i, j in made if (i, j) not in wrong]
 
 
 def _try(
     match: Match, keys: Keys, links: tuple[Links, Links], i: int, need: int, how: str, singular: Singular | None
 ) -> bool:
+    return any(accept(match, i, j, need, how, singular) for j in _pointed_at(match, keys, links, i))
+
+
+def _pointed_at(match: Match, keys: Keys, links: tuple[Links, Links], i: int) -> Iterator[int]:
+    """Yield the free nodes that the partners of the neighbours of `i` have in its place."""
     mate_a, mate_b = match.mate_a, match.mate_b
     key = keys[0][i]
     step = not match.a.commutative[i]
@@ -148,20 +183,14 @@ def _try(
         y = mate_a[x]
         if y >= 0:
             j = links[1].only(y, slot, key)
-            if (
-                j >= 0
-                and mate_b[j] == FREE
-                and links[0].only(x, slot, key) == i
-                and accept(match, i, j, need, how, singular)
-            ):
-                return True
+            if j >= 0 and mate_b[j] == FREE and links[0].only(x, slot, key) == i:
+                yield j
     for use in match.a.users[i][:_FEW]:
         v = mate_a[use >> SLOT_BITS]
         if v >= 0:
             j = _operand_there(match, keys, use, v, key)
-            if j >= 0 and mate_b[j] == FREE and keys[1][j] == key and accept(match, i, j, need, how, singular):
-                return True
-    return False
+            if j >= 0 and mate_b[j] == FREE and keys[1][j] == key:
+                yield j
 
 
 def _operand_there(match: Match, keys: Keys, use: int, v: int, key: int) -> int:
@@ -200,11 +229,11 @@ class Singular:
 def accept(match: Match, i: int, j: int, need: int, how: str, singular: Singular | None) -> bool:
     """Pair two nodes if enough of their neighbours say so."""
     found = witnesses(match, i, j)
-    confidence = _enough(found, need, singular is not None and singular(i, j))
+    confidence = _enough(found, need, alone=singular is not None and singular(i, j))
     return confidence > 0 and match.pair(i, j, how, confidence, describe(found))
 
 
-def _enough(found: Witnesses, need: int, alone: bool) -> float:
+def _enough(found: Witnesses, need: int, *, alone: bool) -> float:
     if found.hard or not found.agree:
         return 0.0
     if not found.soft and (found.computed_the_same or found.agree >= 2):
