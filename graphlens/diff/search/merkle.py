@@ -6,15 +6,17 @@ Matched nodes are the leaves, so the numbers say more the more is matched.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.match import Match
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 Keys = tuple[list[int], list[int]]
+Anchors = Mapping[int, int] | list[int]
 
 
-def up_numbers(table: Table, free: list[int], anchor: list[int], key: list[int], intern: Interner) -> dict[int, int]:
+def up_numbers(table: Table, free: list[int], anchor: Anchors, key: list[int], intern: Interner) -> dict[int, int]:
     """Number each free node by its key and its operands; `anchor` numbers the matched nodes."""
     numbers = intern.numbers
     number_of = numbers.setdefault
@@ -29,7 +31,7 @@ def up_numbers(table: Table, free: list[int], anchor: list[int], key: list[int],
     return up
 
 
-def down_numbers(table: Table, free: list[int], anchor: list[int], key: list[int], intern: Interner) -> dict[int, int]:
+def down_numbers(table: Table, free: list[int], anchor: Anchors, key: list[int], intern: Interner) -> dict[int, int]:
     """Number each free node by its key and its uses. Dead users do not count for a live node."""
     numbers = intern.numbers
     number_of = numbers.setdefault
@@ -83,6 +85,7 @@ def used_numbers(
 
 
 _WIDE = 16
+_FEW_OF = 4
 Numbers = tuple[dict[int, int], dict[int, int]]
 
 
@@ -91,13 +94,22 @@ def both_numbers(match: Match, keys: Keys, intern: Interner) -> tuple[Numbers, N
     free_a, free_b = match.free()
     match.spend(2 * (len(free_a) + len(free_b)))
     count = len(match.mate_a)
-    anchor_a = [i if j >= 0 else _unanchored(j, count) for i, j in enumerate(match.mate_a)]
-    anchor_b = [i if i >= 0 else _unanchored(i, count) for i in match.mate_b]
+    anchor_a = {p: p if (q := match.mate_a[p]) >= 0 else _unanchored(q, count) for p in _near(match.a, free_a)}
+    anchor_b = {q: p if (p := match.mate_b[q]) >= 0 else _unanchored(p, count) for q in _near(match.b, free_b)}
     up_a = up_numbers(match.a, free_a, anchor_a, keys[0], intern)
     up_b = up_numbers(match.b, free_b, anchor_b, keys[1], intern)
     down_a = down_numbers(match.a, free_a, anchor_a, keys[0], intern)
     down_b = down_numbers(match.b, free_b, anchor_b, keys[1], intern)
     return (up_a, down_a), (up_b, down_b)
+
+
+def _near(table: Table, free: list[int]) -> Iterable[int]:
+    """Return what the free nodes use and what uses them: all that their numbers are made of."""
+    if len(free) * _FEW_OF > len(table):
+        return range(len(table))
+    near = {p for i in free for p in table.operands[i]}
+    near.update(use >> SLOT_BITS for i in free for use in table.users[i])
+    return near
 
 
 def _unanchored(mate: int, count: int) -> int:

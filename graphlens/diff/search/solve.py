@@ -145,7 +145,7 @@ def _settle(match: Match, rung: Rung, modules: Modules, needs: tuple[int, ...], 
 
 def _weaker(table: Table, mate: list[int], rung: int, intern: Interner) -> list[int]:
     keys = [-1] * len(mate)
-    for i in (i for i, partner in enumerate(mate) if partner == FREE):
+    for i in [i for i, partner in enumerate(mate) if partner == FREE]:
         keys[i] = weaker_key(table, i, rung, intern)
     return keys
 
