@@ -77,8 +77,9 @@ def weak_labels(program: Program, path: str, nodes: tuple[Node, ...]) -> dict[st
 def _forms(program: Program) -> dict[str, Hashable]:
     """Label weights by shape and dtype: one of another name and another form is another weight."""
     found: dict[str, Hashable] = {}
+    values = {node.name: node.value for node in program.graph.nodes if node.op == "placeholder"}
     for spec in program.inputs:
-        value = program.graph[spec.argument].value if spec.argument in program.graph else None
-        if spec.kind in ("parameter", "buffer") and isinstance(value, TensorValue):
+        value = values.get(spec.argument)
+        if type(value) is TensorValue and spec.kind in ("parameter", "buffer"):
             found[spec.argument] = ("weight", value.shape, value.dtype)
     return found
