@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphlens.diff.alignment import Alignment
-from graphlens.diff.collector import without_collector
 from graphlens.diff.search.programs import align_programs
 from graphlens.diff.search.unchanged import unchanged
+from graphlens.program.collector import without_collector
 from graphlens.program.program import Program
 
 Pin = tuple[str, str]

@@ -7,7 +7,6 @@ from typing import Any
 
 from graphlens.diff.alignment import Alignment
 from graphlens.diff.cause import Causes
-from graphlens.diff.collector import without_collector
 from graphlens.diff.diff import Diff
 from graphlens.diff.fields import NodeComparer
 from graphlens.diff.fields_lone import nodes_of_lone_graphs
@@ -23,6 +22,7 @@ from graphlens.diff.selectors import check_selectors
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
 from graphlens.diff.severity import Judge, Selector, make_judge, selects
 from graphlens.diff.weights import Equal, remembered, stored_equal
+from graphlens.program.collector import without_collector
 from graphlens.program.frames import source_text
 from graphlens.program.graph import Node
 from graphlens.program.program import Program

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from graphlens.diff.collector import without_collector
 from graphlens.diff.encoding import plain, structured
 from graphlens.diff.identity import program_identity
 from graphlens.diff.modules import LoneModule
@@ -20,6 +19,7 @@ from graphlens.diff.rows import MISMATCH_COLUMNS, Mismatch, NodeRow, Pattern
 from graphlens.diff.settings import Settings, StackTraces
 from graphlens.errors import DiffError
 from graphlens.files import write_file
+from graphlens.program.collector import without_collector
 from graphlens.program.frozen import freeze
 
 if TYPE_CHECKING:

@@ -216,8 +216,3 @@ def kind_text(value: Value | None) -> str:
     if isinstance(value, OpaqueValue):
         return value.type
     return type(value.value).__name__ if isinstance(value, ConstValue) else "nothing"
-
-
-def same_value(a: Value | None, b: Value | None, renaming: Renaming) -> bool:
-    """Whether two values have no difference."""
-    return next(iter(compare_values(a, b, renaming)), None) is None

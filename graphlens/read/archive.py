@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from msgspec import Raw
 
 from graphlens.program.argument import Argument
+from graphlens.program.collector import without_collector
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph
 from graphlens.program.parts import InputSpec, Origin, Symbol, Versions
@@ -60,26 +59,11 @@ def read_archive(
     ArchiveError
         The file is broken, hostile, of an unreadable layout, or changed while it was read.
     """
-    with open_archive(obj) as archive, _collector_off():
+    with open_archive(obj) as archive, without_collector(settle=True):
         layout = find_layout(archive, model)
         program = _compiled_only(archive, layout, source) if layout.program is None else _read(archive, layout, source)
         check_unchanged(archive)
     return program
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Keep the cyclic garbage collector from walking a growing heap of plain data that has no cycles."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            if not gc.get_freeze_count():  # moves what was made to the oldest generation without walking it
-                gc.freeze()
-                gc.unfreeze()
-            gc.enable()
 
 
 def _compiled_only(archive: Archive, layout: Layout, policy: str) -> Program:
