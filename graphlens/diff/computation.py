@@ -17,6 +17,7 @@ ACCEPTED_BY_RULE: Final = frozenset(
         "dead",
         "duplicate",
         "merged",
+        "tied",
         "attribute",
         "position",
         "key",

@@ -12,6 +12,7 @@ from msgspec import structs
 from graphlens.diff.alignment import Ambiguous, Group
 from graphlens.diff.dead import settle_dead
 from graphlens.diff.derived import decomposed, derived, lost_in_group
+from graphlens.diff.elements import ELEMENTS, in_other_words, same_elements
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
@@ -95,18 +96,24 @@ class NodeComparer:
         )
 
     def _pair(self, match: GraphMatch, calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
+        alike = False
         if a.op != b.op:
             yield _texts("op", "changed", a.op, b.op)
         if a.target != b.target and (a.op != b.op or a.op not in ("placeholder", "output") or _starred(a, b)):
             found = _texts("target", "renamed" if a.op == b.op == "get_attr" else "changed", a.target, b.target)
-            yield structs.replace(found, aspect="same elements") if _same_elements(a.target, b.target) else found
+            alike = same_elements(a, b, self.matching.renaming, self.matching.schemas)
+            yield structs.replace(found, aspect=ELEMENTS) if alike else found
         elif a.code != b.code and a.code and b.code:
             yield _texts("target", "changed", _called(a), _called(b))
         if a.op == b.op == "output" and match.path_a == match.path_b == "":
             yield from _outputs(self.matching, calls, a, b)
         else:
+            reworded = alike and in_other_words(a, b)
             for finding in calls.compare(a, b):
-                yield _result_container(finding) if a.op == b.op == "output" else finding
+                if reworded and finding.aspect in ("literal", "length", "default", "keyword"):
+                    yield structs.replace(finding, aspect=ELEMENTS)
+                else:
+                    yield _result_container(finding) if a.op == b.op == "output" else finding
         for finding in compare_values(a.value, b.value, self.matching.renaming):
             tied = a.op == b.op == "placeholder" and finding.aspect == "symbolic"
             yield structs.replace(finding, aspect="tied otherwise") if tied else finding
@@ -137,17 +144,6 @@ class NodeComparer:
 def _between_nodes(match: GraphMatch, *, signed: bool) -> Iterator[Placed]:
     for a, b, finding in (*order_findings(match, signed=signed), *storage_findings(match)):
         yield place(match, match.a[a], match.b[b], finding)
-
-
-_ELEMENTS = (
-    {"aten.reshape.default", "aten.view.default", "aten._unsafe_view.default", "aten.view_copy.default"},
-    {"aten.alias.default", "aten.clone.default", "aten.contiguous.default", "aten.detach.default", "aten.lift_fresh_copy.default"},
-)  # fmt: skip
-"""Operators that give the same elements for the same arguments, one as a view, the other as a copy."""
-
-
-def _same_elements(a: str, b: str) -> bool:
-    return any(a in family and b in family for family in _ELEMENTS)
 
 
 def _starred(a: Node, b: Node) -> bool:

@@ -23,6 +23,7 @@ from graphlens.program.argument import (
 )
 from graphlens.program.frozen import EMPTY
 from graphlens.program.graph import Graph
+from graphlens.program.program import Program
 from graphlens.program.value import SymValue
 
 Place = tuple[str, str]
@@ -51,14 +52,21 @@ class ArgumentComparer:
                 agreement, source = self.match.refer(left.node, right.node)
                 if agreement is not Agreement.SAME:
                     finding = self._rewired(here, left, right, source)
-                    again = source and self.matching.merged(self.match).same(left.node, right.node)
-                    yield structs.replace(finding, aspect="merged") if again else finding
+                    aspect = self._other_name(left.node, right.node, lone=bool(source))
+                    yield structs.replace(finding, aspect=aspect) if aspect else finding
             elif type(left) is not type(right):
                 yield self._of_two_kinds(here, left, right)
             elif isinstance(left, Seq | Map | Slice):
                 yield from self._containers(here, left, right, stack)
             elif not self.same_leaf(left, right):
                 yield argument_finding(here, "changed", left, right, "device" if _devices(left, right) else "literal")
+
+    def _other_name(self, a: str, b: str, *, lone: bool) -> str:
+        """Say in which way two references that are no pair are one value nevertheless, if they are."""
+        if lone and self.matching.merged(self.match).same(a, b):
+            return "merged"
+        at_root = self.match is self.matching.root
+        return "tied" if at_root and self.matching.tied.same(a, b) else ""
 
     def _rewired(self, here: Place, a: Argument, b: Argument, source: str) -> Finding:
         """Report two references to different things; of equal names it is said what each is called on the other side."""
@@ -69,11 +77,18 @@ class ArgumentComparer:
             return structs.replace(finding, aspect="duplicate")
         if a.node != b.node:
             return finding
-        texts = [
-            f"{name} (there {names[name]})" if name in names else f"{name} (not there)"
-            for name, names in ((a.node, self.match.forward), (b.node, self.match.backward))
-        ]
-        return structs.replace(finding, a=shorten(texts[0]), b=shorten(texts[1]))
+        ours = self._told_apart(a.node, self.matching.a, self.match.a, self.match.forward)
+        theirs = self._told_apart(b.node, self.matching.b, self.match.b, self.match.backward)
+        return structs.replace(finding, a=shorten(ours), b=shorten(theirs))
+
+    def _told_apart(self, name: str, program: Program, graph: Graph, partners: Mapping[str, str]) -> str:
+        """Write a name that means two things with what it stands for here, and its name on the other side."""
+        there = f"there {partners[name]}" if name in partners else "not there"
+        target = next((spec.target for spec in program.inputs if spec.argument == name), None)
+        if target is not None and graph is program.graph:
+            return f"{name} ({target}, {there})"
+        inputs = ", ".join(graph[name].inputs) if name in graph else ""
+        return f"{name} (of {inputs}, {there})" if inputs else f"{name} ({there})"
 
     def _containers(
         self, here: Place, a: Argument, b: Argument, stack: list[tuple[str, Argument, Argument]]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 
 from msgspec import structs
 
+from graphlens.diff.check.tied import tensor_key
 from graphlens.diff.fields_meta import MetaComparer
 from graphlens.diff.fields_signature import compare_signatures
-from graphlens.diff.fields_weights import compare_stored, pair_stored
+from graphlens.diff.fields_weights import Pairs, compare_stored, pair_stored
 from graphlens.diff.held import state_pairs
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.module_names import renamed_modules, translated
 from graphlens.diff.renaming import Renaming
-from graphlens.diff.rows import Finding, shorten, shorten_apart
+from graphlens.diff.rows import Finding, Kind, shorten, shorten_apart
 from graphlens.diff.settings import EXACT, WeightsMode
 from graphlens.diff.weights import Equal
 from graphlens.program.expr import rename_symbols
-from graphlens.program.parts import ModuleSignature, Range
+from graphlens.program.parts import ModuleSignature, Range, StoredTensor
 from graphlens.program.program import Program
 
 _COMPLETE = ("archive", "exported_program")
@@ -39,16 +40,31 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
     pairs = pair_stored(a.stored, b.stored, state_pairs(matching))
     found = list(compare_stored(pairs, matching.renaming, mode, equal, both_complete=both_complete))
     sides = {"lost": a, "added": b}
-    unread = {kind: _unread(sides[kind]) for kind in {finding.kind for finding in found} & sides.keys()}
+    one_sided = {finding.kind for finding in found} & sides.keys()
+    unread = {kind: _unread(sides[kind]) for kind in one_sided}
+    kept = {kind: _kept_tensors(pairs, side=int(kind == "added")) for kind in one_sided}
     for finding in found:
         idle = finding.field.partition("[")[2].removesuffix("]") in unread.get(finding.kind, ())
-        yield structs.replace(finding, aspect="unread") if idle and not finding.aspect else finding
+        aspect = "unread" if idle else "tied" if _named_otherwise(finding, kept) else ""
+        yield structs.replace(finding, aspect=aspect) if aspect and not finding.aspect else finding
     if both_complete:
         yield from _module_calls(a, b, matching)
         yield from _guards(a, b, matching.renaming)
         yield from _versions(a, b)
         for finding in MetaComparer(matching.renaming, EXACT).compare(a.meta, b.meta):
             yield structs.replace(finding, field=f"meta[{finding.field}]")
+
+
+def _kept_tensors(pairs: Pairs, *, side: int) -> set[Hashable]:
+    """Tell the tensors of one side that have a partner."""
+    both = (pair[side] for pair in pairs if None not in pair)
+    return {tensor_key(tensor, tensor.fqn) for tensor in both if tensor is not None}
+
+
+def _named_otherwise(finding: Finding, kept: Mapping[Kind, set[Hashable]]) -> bool:
+    """Whether a tensor that one side lacks is there under another name: one that is tied to it has a partner."""
+    gone = finding.value_b if finding.kind == "added" else finding.value_a
+    return isinstance(gone, StoredTensor) and tensor_key(gone, gone.fqn) in kept.get(finding.kind, ())
 
 
 def _unread(program: Program) -> set[str]:

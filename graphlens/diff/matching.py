@@ -11,6 +11,7 @@ from graphlens.diff.alignment import Alignment, Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.live import Facts, all_facts
 from graphlens.diff.check.merged import Merged
 from graphlens.diff.check.storage import Sources
+from graphlens.diff.check.tied import Tied
 from graphlens.diff.renaming import Renaming
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program, child_path
@@ -135,6 +136,13 @@ class Matching:
     @cached_property
     def _merged(self) -> dict[str, Merged]:
         return {}
+
+    @cached_property
+    def tied(self) -> Tied:
+        """Which inputs of the root graphs stand for one tensor under several names."""
+        root = self.root
+        facts = self.facts[0][root.path_a], self.facts[1][root.path_b]
+        return Tied(Sources((self.a, self.b), (root.path_a, root.path_b), facts, root.forward))
 
     @cached_property
     def root(self) -> GraphMatch:

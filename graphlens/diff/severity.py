@@ -58,6 +58,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("target", ANY, "input"): _breaks("callers pass other inputs"),
     ("target", "ambiguous", ANY): _breaks("evidence does not say which became which, so a difference may hide here"),
     ("args", ANY, ANY): _wrong("the function is called on something else"),
+    ("args", ANY, "same elements"): _breaks("the two operators are told otherwise what to do, and give the same elements"),
     ("args", ANY, "container"): _breaks(
         "a list is neither hashable nor a tuple: passes and higher-order ops that check or hash operands fail", "pytorch#145785"
     ),
@@ -69,6 +70,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("args", ANY, "kernel"): _breaks("chooses among kernels for the same function; they may round differently"),
     ("args", ANY, "identifier"): _cosmetic("what the tracer calls the nested graph; the graphs themselves are compared"),
     ("args", ANY, "merged"): _cosmetic("the same value, computed once more on one side"),
+    ("args", ANY, "tied"): _breaks("the same tensor by another of its names; whoever breaks the tie updates one of them only"),
     ("args", ANY, "message"): _debug("the text that people read when an assertion fails"),
     ("args", ANY, "duplicate"): _cosmetic("the same item of the same container, picked twice on one side"),
     ("args", ANY, "device"): _breaks("the same function on another device; kernels are chosen by it"),
@@ -137,6 +139,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("weights", ANY, "value"): _wrong("another value"),
     ("weights", "lost", ANY): _wrong("a value that one side has and the other lacks"),
     ("weights", "lost", "unread"): _breaks("state dicts lose a value; nothing that is computed reads it"),
+    ("weights", "lost", "tied"): _breaks("state dicts lose a name of a weight that they hold under another"),
     ("weights", "added", ANY): _breaks("a value that only one side has"),
     ("weights", "renamed", ANY): _breaks("state dicts and optimizers find it under another name"),
     ("weights", ANY, "elements"): _breaks("one side is fake and has no elements, so that what the other has is made up or lost"),

@@ -21,6 +21,7 @@ from graphlens.diff.check.merged import Merged
 from graphlens.diff.check.order import Sides, check_order
 from graphlens.diff.check.storage import Sources
 from graphlens.diff.check.symbols import Renaming
+from graphlens.diff.check.tied import Tied
 from graphlens.diff.check.values import Values
 from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
 from graphlens.diff.weights import Equal, stored_equal
@@ -113,7 +114,8 @@ def _check_graph(
     sources = Sources((a, b), (graph.path_a, graph.path_b), facts, mate)
     merged = Merged(sources)
     undecided = open_proposals(graph, findings)
-    bench = Bench(graph.path_a, fa, fb, mate, undecided, schemas, merged, values.renaming, values, findings)
+    tied = Tied(sources)
+    bench = Bench(graph.path_a, fa, fb, mate, undecided, schemas, merged, tied, values.renaming, values, findings)
     check_totality(bench)
     check_pairs(bench)
     if graph.path_a != ROOT:

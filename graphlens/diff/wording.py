@@ -15,7 +15,12 @@ from graphlens.diff.rows import PROGRAM, Mismatch, family, rank, shorten
 _TEXT_LIMIT: Final = 72
 _TELLING: Final = ("val", "signature.inputs", "signature.outputs", "op", "verifier", "schema_version", "opset_version")
 _LITERALS: Final = ("literal", "device", "specialised", "generalised", "default", "container")
-_TOLD_BY_ASPECT: Final = {"layout": "laid out otherwise", "keyword": "given by keyword on one side"}
+_TOLD_BY_ASPECT: Final = {
+    "layout": "laid out otherwise",
+    "keyword": "given by keyword on one side",
+    "tied": "read by another name of the same tensor",
+    "same elements": "changed, with the same elements,",
+}
 _DIGITS: Final = 10
 """Longer numbers are no counters."""
 _ITEM: Final = re.compile(r"\[.*\]$", re.DOTALL)

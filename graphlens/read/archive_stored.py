@@ -137,9 +137,11 @@ def _from_placeholders(layout: Layout, inputs: tuple[InputSpec, ...], root: Grap
     values: Mapping[str, TensorValue] = {
         node.name: node.value for node in root.placeholders if isinstance(node.value, TensorValue)
     }
+    seen: set[str] = set()
     for spec in inputs:
-        if spec.target is None or spec.kind not in _KINDS:
-            continue
+        if spec.target is None or spec.kind not in _KINDS or spec.target in seen:
+            continue  # torch 2.5 feeds all inputs of a tied weight from one name
+        seen.add(spec.target)
         constant = spec.kind in ("constant_tensor", "custom_obj") or spec.persistent is False
         member = layout.old_constants if constant else layout.old_state_dict
         value = values.get(spec.argument)

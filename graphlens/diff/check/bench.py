@@ -10,6 +10,7 @@ from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
 from graphlens.diff.check.merged import Merged
 from graphlens.diff.check.symbols import Renaming
+from graphlens.diff.check.tied import OTHER_NAME, Tied
 from graphlens.diff.check.values import Values
 
 DUPLICATE_GETITEM = "duplicate getitem"
@@ -26,6 +27,7 @@ class Bench:
     open: Mapping[str, int]
     schemas: Mapping[str, str]
     merged: Merged
+    tied: Tied
     renaming: Renaming
     values: Values
     findings: Findings
@@ -35,6 +37,9 @@ class Bench:
         if self.mate.get(x) == y:
             return True
         if self.merged.same(x, y):
+            return True
+        if self.tied.same(x, y):
+            self.findings.rules[OTHER_NAME] += 1
             return True
         (left, picked_a), (right, picked_b) = self.a.source(x), self.b.source(y)
         if (

@@ -20,19 +20,26 @@ def input_pairs(a: Program, b: Program, translate: Translate) -> list[tuple[str,
     Names that a tracer made up for constants say nothing and pair nothing.
     """
     by_path = all(spec.path for program in (a, b) for spec in program.inputs if spec.kind == "user_input")
-    theirs = dict(_roles(b, lambda fqn: fqn, by_path=by_path))
-    return [(name, theirs[role]) for role, name in _roles(a, translate, by_path=by_path) if role in theirs]
+    theirs = _roles(b, lambda fqn: fqn, by_path=by_path)
+    found: list[tuple[str, str]] = []
+    for role, ours in _roles(a, translate, by_path=by_path).items():
+        other = theirs.get(role, [])
+        same = [name for name in ours if name in other]  # torch 2.5 writes one name for all inputs of a tied weight
+        found += [(name, name) for name in same]
+        rest = ([name for name in names if name not in same] for names in (ours, other))
+        found += zip(*rest, strict=False)
+    return found
 
 
-def _roles(program: Program, translate: Translate, *, by_path: bool) -> list[tuple[Hashable, str]]:
-    found: dict[Hashable, str] = {}
+def _roles(program: Program, translate: Translate, *, by_path: bool) -> dict[Hashable, list[str]]:
+    found: dict[Hashable, list[str]] = {}
     users = 0
     for spec in program.inputs:
         role = _role(spec, users, translate, by_path=by_path)
         if role is not None:
-            found.setdefault(role, spec.argument)
+            found.setdefault(role, []).append(spec.argument)
         users += spec.kind == "user_input"
-    return list(found.items())
+    return found
 
 
 def _role(spec: InputSpec, users: int, translate: Translate, *, by_path: bool) -> Hashable | None:
