@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from graphlens.diff.search.evidence import witnesses
 from graphlens.diff.search.match import FREE, Match
-from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
+from graphlens.diff.search.table import GETITEM, SLOT_BITS, SLOT_MASK, Table
 
 _LARGEST = 256
 Entry = tuple[list[int], list[int], str]
 
 
 def pair_twins(match: Match) -> None:
-    """Pair later getitems of the same item where both sides have one; they are the same object in each program."""
-    later: dict[int, list[int]] = defaultdict(list)
-    for j, first in match.b.twin.items():
-        later[first].append(j)
-    for i, first in match.a.twin.items():
-        waiting = later.get(match.mate_a[first])
-        if waiting:
-            match.pair(i, waiting.pop(0), "symmetric", 1.0, ("the same item of the same container",))
+    """Pair getitems of one item, which are the same object in each program: those of the same name, then the others in order.
+
+    One that picks a different item of the same container is the one of the same name, if that is left over.
+    """
+    later = _later(match.a.twin), _later(match.b.twin)
+    firsts = {i for i in later[0] if match.mate_a[i] >= 0} | {match.mate_b[j] for j in later[1] if match.mate_b[j] >= 0}
+    for first in sorted(firsts):
+        other, grouped = match.mate_a[first], not match.how[first]
+        ours, theirs = [first, *later[0].get(first, ())], [other, *later[1].get(other, ())]
+        _pair_named(match, ours[grouped:], theirs[grouped:])
+    if firsts:
+        _pair_other_items(match)
+
+
+def _later(twin: Mapping[int, int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for i, first in twin.items():
+        found[first].append(i)
+    return found
+
+
+def _pair_named(match: Match, ours: list[int], theirs: list[int]) -> None:
+    named = {match.b.nodes[j].name: j for j in theirs}
+    found = {i: j for i in ours if (j := named.get(match.a.nodes[i].name, -1)) >= 0}
+    taken = set(found.values())
+    rest = (j for j in theirs if j not in taken)
+    found |= dict(zip((i for i in ours if i not in found), rest, strict=False))
+    for i in ours[:1]:
+        if match.mate_a[i] >= 0 and match.mate_a[i] != found.get(i):
+            match.part(i, match.mate_a[i])
+    for i, j in found.items():
+        match.pair(i, j, "symmetric", 1.0, ("the same item of the same container",))
+
+
+def _pair_other_items(match: Match) -> None:
+    free = {match.b.nodes[j].name: j for j, mate in enumerate(match.mate_b) if mate == FREE}
+    for i, mate in enumerate(match.mate_a):
+        node = match.a.nodes[i]
+        j = free.get(node.name, -1)
+        if mate == FREE and j >= 0 and node.target == match.b.nodes[j].target == GETITEM:
+            container = match.mate_a[match.a.operands[i][0]]
+            if container >= 0 and [container] == match.b.operands[j]:
+                match.pair(i, j, "similar up to literals", 0.7, ("another item of the same container, by name",))
 
 
 def bundle_cuts(match: Match) -> int:

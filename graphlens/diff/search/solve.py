@@ -99,22 +99,22 @@ def _climb(match: Match, full: Rung, intern: Interner, modules: Modules) -> None
     if match.open() and provenance_step(match):
         _numbers(match, full, modules, intern)
     ladder = [full]
-    _settle(match, full, modules, (TWO, TWO_BUT, MODULE), intern)
+    _settle(match, full, full, modules, (TWO, TWO_BUT, MODULE), intern)
     for masked in (SIZES, BARE):
         if not match.open():
             return
         keys = (_weaker(match.a, match.mate_a, masked, intern), _weaker(match.b, match.mate_b, masked, intern))
         ladder.append(_rung(match, keys, _LABELS[masked]))
-        _settle(match, ladder[-1], modules, (TWO, TWO_BUT, MODULE), intern)
+        _settle(match, full, ladder[-1], modules, (TWO, TWO_BUT, MODULE), intern)
     if match.open() and duplicates_step(match, full.keys, intern):
-        _settle(match, full, modules, (TWO, TWO_BUT, MODULE), intern)
+        _settle(match, full, full, modules, (TWO, TWO_BUT, MODULE), intern)
     for rung in ladder:
-        _settle(match, rung, modules, (TWO, TWO_BUT, MODULE, ONE), intern)
+        _settle(match, full, rung, modules, (TWO, TWO_BUT, MODULE, ONE), intern)
     for _ in range(_ROUNDS):
         if not match.open() or not similar_step(match, tuple(rung.keys for rung in ladder), modules):
             return
         for rung in ladder:
-            _settle(match, rung, modules, (TWO, TWO_BUT, MODULE), intern)
+            _settle(match, full, rung, modules, (TWO, TWO_BUT, MODULE), intern)
 
 
 def _numbers(match: Match, rung: Rung, modules: Modules, intern: Interner) -> None:
@@ -131,7 +131,10 @@ def _numbers(match: Match, rung: Rung, modules: Modules, intern: Interner) -> No
             return
 
 
-def _settle(match: Match, rung: Rung, modules: Modules, needs: tuple[int, ...], intern: Interner) -> None:
+def _settle(
+    match: Match, full: Rung, rung: Rung, modules: Modules, needs: tuple[int, ...], intern: Interner
+) -> None:
+    """Spread on one rung; what that makes clear without masks is paired before anything else with them."""
     for _ in range(_ROUNDS):
         if not match.open():
             return
@@ -140,6 +143,8 @@ def _settle(match: Match, rung: Rung, modules: Modules, needs: tuple[int, ...], 
         made = spread(match, rung.keys, rung.links, match.free()[0], needs, "propagated" + rung.label, singular)
         if not made or made * 10 < before > _FEW:
             return
+        if rung.label:
+            _numbers(match, full, modules, intern)
         _numbers(match, rung, modules, intern)
 
 
