@@ -175,9 +175,7 @@ def _facet(facet: str) -> Callable[[Program, str], Made]:
 WRONG = {"shape", "dtype", "conj", "neg"}
 HELD = {"storage_offset", "requires_grad", "type"}
 for _name in edits.FACETS:
-    EDITS[f"val.{_name}"] = Edit(
-        _facet(_name), "wrong_result" if _name in WRONG else "breaks_pass", same=_name in HELD
-    )
+    EDITS[f"val.{_name}"] = Edit(_facet(_name), "wrong_result" if _name in WRONG else "breaks_pass", same=_name in HELD)
 
 
 @edit("breaks_pass", same=True)

@@ -131,9 +131,7 @@ def _numbers(match: Match, rung: Rung, modules: Modules, intern: Interner) -> No
             return
 
 
-def _settle(
-    match: Match, full: Rung, rung: Rung, modules: Modules, needs: tuple[int, ...], intern: Interner
-) -> None:
+def _settle(match: Match, full: Rung, rung: Rung, modules: Modules, needs: tuple[int, ...], intern: Interner) -> None:
     """Spread on one rung; what that makes clear without masks is paired before anything else with them."""
     for _ in range(_ROUNDS):
         if not match.open():
