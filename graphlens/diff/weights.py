@@ -21,6 +21,7 @@ LONG_BYTES = 1 << 30
 CRC_ASSUMPTION = "sizes and CRC-32 of stored tensors agree, their bytes were not compared"
 DIGEST_ASSUMPTION = "digests of stored tensors agree, their bytes were not compared"
 
+_PLAIN = {"Tensor", "Parameter"}
 _ITEM_BYTES = {
     "float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "complex128": 16, "float32": 4, "int32": 4, "uint32": 4,
     "complex32": 4, "qint32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int8": 1, "uint8": 1, "bool": 1,
@@ -99,6 +100,8 @@ def remembered(a: Program, b: Program) -> Iterator[Equal]:
 def _settled_by_description(a: StoredTensor, b: StoredTensor) -> Equality | None:
     if a.dtype is not None and b.dtype is not None and a.dtype != b.dtype:
         return Equality("different", f"dtype {a.dtype} and {b.dtype}")
+    if a.type != b.type and None not in (a.type, b.type) and not {a.type, b.type} <= _PLAIN:
+        return Equality("different", f"type {a.type} and {b.type}")
     if a.shape is not None and b.shape is not None and a.shape != b.shape:
         return Equality("different", "shapes differ")
     if a.shape is not None and b.shape is not None and 0 in a.shape and a.dtype == b.dtype:

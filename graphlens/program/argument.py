@@ -13,6 +13,9 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+NOT_ALL_READ = "not all of it read"
+"""Stands in the text of code, or of a foreign object, that may differ where nobody looked."""
+
 Literal: TypeAlias = None | bool | int | float | complex | str
 
 

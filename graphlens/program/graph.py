@@ -19,6 +19,10 @@ NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
 """The key of the entry that torch.export gives to nodes that belong to no module."""
 
 
+NO_HOOKS = "no hooks"
+"""The code of a call of a module that is a graph: only hooks could add anything."""
+
+
 class ModuleCall(Struct, frozen=True, gc=False):
     """One entry of an `nn_module_stack`: the dict key, the fully qualified name, the class name."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, argument_text
 from graphlens.program.value import value_text
-from graphlens.read.live_code import function_code
-from graphlens.read.live_names import object_text, shorten, target_text, text_attribute, type_name
+from graphlens.read.live_code import function_code, module_code
+from graphlens.read.live_fingerprint import fingerprint
+from graphlens.read.live_names import object_text, python_attribute, shorten, target_text, text_attribute, type_name
 from graphlens.read.live_torch import script_class
 from graphlens.read.live_values import dtype_text, expression_text, symbolic_text, tensor_type, tensor_value
 
@@ -26,7 +28,7 @@ Build = Callable[[Sequence[Argument]], Argument]
 Parts = tuple[list[Any], Build]
 
 
-def to_argument(obj: Any, graph: fx.Graph | None) -> Argument:
+def to_argument(obj: Any, graph: fx.Graph | None, *, passed: bool = False) -> Argument:
     """Convert an object; containers without recursion, cycles and endless structures cut and labelled.
 
     Parameters
@@ -35,16 +37,20 @@ def to_argument(obj: Any, graph: fx.Graph | None) -> Argument:
         An `fx.node.Argument`, or anything that a metadata key may hold.
     graph
         The graph whose nodes become references; a node of another graph is labelled.
+    passed
+        Whether a call gets the object: then what it holds decides what is computed, and a foreign object's label has a
+        digest of all of it.
     """
+    leaf = partial(_passed if passed else _leaf, graph=graph)
     parts = _parts(obj)
     if parts is None:
-        return _leaf(obj, graph)
+        return leaf(obj)
     if not any(map(_is_container, parts[0])):  # what nearly every argument is
-        return parts[1]([_leaf(item, graph) for item in parts[0]])
-    return _nested(obj, parts, graph)
+        return parts[1]([leaf(item) for item in parts[0]])
+    return _nested(obj, parts, leaf)
 
 
-def _nested(root: Any, parts: Parts, graph: fx.Graph | None) -> Argument:
+def _nested(root: Any, parts: Parts, leaf: Callable[[Any], Argument]) -> Argument:
     budget = _ITEM_LIMIT
     results: list[list[Argument]] = [[]]
     open_: list[tuple[int, Iterable[Any], Build]] = [(id(root), iter(parts[0]), parts[1])]
@@ -56,7 +62,7 @@ def _nested(root: Any, parts: Parts, graph: fx.Graph | None) -> Argument:
             budget -= 1
             inner = _parts(item) if budget > 0 else None
             if inner is None:
-                results[-1].append(_leaf(item, graph) if budget > 0 else _label(item, "too many items"))
+                results[-1].append(leaf(item) if budget > 0 else _label(item, "too many items"))
             elif id(item) in inside:
                 results[-1].append(_label(item, "contains itself"))
             elif len(open_) >= _DEPTH_LIMIT:
@@ -158,6 +164,17 @@ def _leaf(obj: Any, graph: fx.Graph | None) -> Argument:
     if callable(obj) and text_attribute(obj, "__name__") is not None:
         return Const("function", f"{target_text(obj)} {function_code(obj)}".rstrip())
     return Opaque(type_name(kind), object_text(obj))
+
+
+def _passed(obj: Any, graph: fx.Graph | None) -> Argument:
+    """Convert what a call gets and that is no container."""
+    found = _leaf(obj, graph)
+    if type(found) is not Opaque or isinstance(obj, fx.Node | enum.Enum | type(Ellipsis)):
+        return found
+    if isinstance(obj, torch.nn.Module):
+        held = isinstance(python_attribute(obj, "graph"), fx.Graph)
+        return found if held else Opaque(found.type, module_code(obj))
+    return Opaque(found.type, f"{found.text} [{fingerprint(obj)}]".lstrip())
 
 
 def _is_expression(obj: Any) -> bool:

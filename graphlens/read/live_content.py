@@ -10,7 +10,7 @@ import torch
 
 from graphlens.program.digest import CHUNK_BYTES, digest_elements
 from graphlens.read.live_names import python_attribute
-from graphlens.read.live_torch import inner_tensors, is_real, without_torch_function
+from graphlens.read.live_torch import holds_elements, inner_tensors, is_real, without_torch_function
 from graphlens.read.live_values import dtype_text, tensor_type
 
 _SPARSE = {
@@ -90,34 +90,71 @@ def _has_elements(tensor: torch.Tensor) -> bool:
         and tensor_type(tensor) in ("Tensor", "Parameter")
         and type(tensor) in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
         and not tensor.is_quantized
+        and not tensor.is_nested
     )
 
 
 def _digest(tensor: torch.Tensor) -> str | None:
     try:
-        if _has_elements(tensor):
-            return digest_elements(dtype_text(tensor.dtype), tuple(tensor.shape), _chunks(tensor))
-        return _composite_digest(tensor)
+        with without_torch_function():
+            if _has_elements(tensor):
+                return digest_elements(dtype_text(tensor.dtype), tuple(tensor.shape), _chunks(tensor))
+            return _composite_digest(tensor)
     except (RuntimeError, NotImplementedError, TypeError, AttributeError):
         return None
 
 
 def _composite_digest(tensor: torch.Tensor) -> str | None:
-    """Digest of a sparse tensor or wrapper subclass: of its named parts; `None` where its parts are not known."""
+    """Digest of a tensor that is made of others, of its named parts; `None` where these are not known."""
     with torch.no_grad():
-        parts = inner_tensors(tensor)
-        kind = tensor_type(tensor)
-        if parts is None and tensor.layout in _SPARSE:
-            whole = tensor.detach().coalesce() if tensor.layout is torch.sparse_coo else tensor.detach()
-            parts = {name: getattr(whole, name)() for name in _SPARSE[tensor.layout]}
-            kind = str(tensor.layout)
-        if not parts:
+        found = _parts(tensor)
+        if found is None:
             return None
+        kind, parts = found
         digests = {name: _digest(part) for name, part in parts.items()}
     if None in digests.values():
         return None
     named = [f"{name}:{digest};".encode() for name, digest in digests.items()]
-    return digest_elements(f"{kind}:{dtype_text(tensor.dtype)}", tuple(tensor.shape), named)
+    shape = () if tensor.is_nested else tuple(tensor.shape)
+    return digest_elements(f"{kind}:{dtype_text(tensor.dtype)}", shape, named)
+
+
+def _parts(tensor: torch.Tensor) -> tuple[str, dict[str, torch.Tensor]] | None:
+    """Take apart a wrapper subclass, a sparse, quantised, nested or mkldnn tensor: what it is, and the tensors in it."""
+    inner = inner_tensors(tensor)
+    if inner is not None:
+        parts, context = inner
+        return f"{tensor_type(tensor)} {_context(context)}", parts
+    plain = tensor.detach()
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer):
+        if not holds_elements(tensor):
+            return None
+        return f"{tensor_type(tensor)} {_context(vars(tensor))}", {"elements": plain.as_subclass(torch.Tensor)}
+    if tensor.layout in _SPARSE:
+        whole = plain.coalesce() if tensor.layout is torch.sparse_coo else plain
+        return str(tensor.layout), {name: getattr(whole, name)() for name in _SPARSE[tensor.layout]}
+    if str(tensor.layout) == "torch._mkldnn":
+        return str(tensor.layout), {"dense": plain.to_dense()}
+    if tensor.is_nested:
+        return "nested", {str(i): part for i, part in enumerate(plain.unbind())}
+    if tensor.is_quantized:
+        return _quantised(plain)
+    return None
+
+
+def _quantised(tensor: torch.Tensor) -> tuple[str, dict[str, torch.Tensor]]:
+    parts = {"elements": tensor.int_repr()}
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return f"{tensor.qscheme()} {tensor.q_scale()!r} {tensor.q_zero_point()}", parts
+    parts |= {"scales": tensor.q_per_channel_scales(), "zero_points": tensor.q_per_channel_zero_points()}
+    return f"{tensor.qscheme()} {tensor.q_per_channel_axis()}", parts
+
+
+def _context(context: Any) -> str:
+    """Describe what a wrapper subclass holds besides tensors."""
+    from graphlens.read.live_fingerprint import fingerprint
+
+    return fingerprint(context)
 
 
 def _chunks(tensor: torch.Tensor) -> Iterator[memoryview]:

@@ -16,9 +16,9 @@ from graphlens.program.graph import Graph, Node, Subgraph
 from graphlens.program.roles import Where, subgraph_roles, where_text
 from graphlens.progress import each
 from graphlens.read.live_arguments import to_argument
-from graphlens.read.live_code import function_code, module_code
+from graphlens.read.live_code import function_code, hooks_code, module_code
 from graphlens.read.live_meta import Interned, graph_metadata, to_metadata
-from graphlens.read.live_names import python_attribute, target_text
+from graphlens.read.live_names import python_attribute, target_text, type_name
 from graphlens.read.live_torch import schema_of, symbolic_operators
 from graphlens.read.live_values import Storages, to_value
 
@@ -79,7 +79,7 @@ def _node(
     node: fx.Node, owner: torch.nn.Module | None, found: Sequence[Found], storages: Storages, interned: Interned
 ) -> Node:
     target = target_text(node.target)
-    args = tuple(to_argument(argument, node.graph) for argument in node.args)
+    args = tuple(to_argument(argument, node.graph, passed=True) for argument in node.args)
     has_value, held = "val" in node.meta, node.meta.get("val")
     if not has_value and "example_value" in node.meta:
         has_value, held = True, node.meta["example_value"]
@@ -88,7 +88,7 @@ def _node(
         op=node.op,
         target=target,
         args=args,
-        kwargs=freeze((str(key), to_argument(item, node.graph)) for key, item in node.kwargs.items())
+        kwargs=freeze((str(key), to_argument(item, node.graph, passed=True)) for key, item in node.kwargs.items())
         if node.kwargs
         else EMPTY,
         value=to_value(held, storages) if has_value else None,
@@ -102,11 +102,29 @@ def _node(
 def _code(node: fx.Node, owner: torch.nn.Module | None, found: Sequence[Found]) -> str:
     """Describe what a node calls where its name does not say it; a module that is a nested graph is seen as such."""
     if node.op == "call_function":
-        return "" if isinstance(node.target, OpOverload) else function_code(node.target)
-    if node.op == "call_module" and not any(f.where == _CALLED for f in found):
-        held = attribute(owner, node.target)
-        return module_code(held) if isinstance(held, torch.nn.Module) else ""
-    return ""
+        return "" if isinstance(node.target, OpOverload) else _called(node)
+    held = attribute(owner, node.target) if node.op == "call_module" else None
+    if not isinstance(held, torch.nn.Module):
+        return ""
+    return hooks_code(held) if any(f.where == _CALLED for f in found) else module_code(held)
+
+
+def _called(node: fx.Node) -> str:
+    """Describe a function, and the classes of the named tuples that it is given, which arguments do not keep."""
+    code = function_code(node.target)
+    if not code:
+        return ""
+    stack: list[Any] = [*node.args, *node.kwargs.values()]
+    given: set[str] = set()
+    while stack:
+        top = stack.pop()
+        if isinstance(top, tuple | list):
+            stack.extend(top)
+            if hasattr(top, "_fields"):
+                given.add(type_name(type(top)))
+        elif isinstance(top, dict):
+            stack.extend(top.values())
+    return f"{code} given {', '.join(sorted(given))}" if given else code
 
 
 def _subgraphs(target: str, args: Sequence[Argument], found: Sequence[Found]) -> tuple[Subgraph, ...]:

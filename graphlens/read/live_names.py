@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import types
 from typing import Any
+
+from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 
 from graphlens.program.graph import without_addresses
 
 _TEXT_LIMIT = 240
+_KNOWN = ("torch", "math", "_operator", "operator", "builtins", "numpy")
 
 
 def target_text(target: Any) -> str:
@@ -95,3 +99,26 @@ def shorten(text: str) -> str:
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     return f"{text[:_TEXT_LIMIT]}… ({len(text)} characters, {digest})"
+
+
+def known_by_name(target: Any) -> bool:
+    """Whether the name of a callable says which it is: it can be found by it in torch or in Python's own modules."""
+    if isinstance(target, OpOverload | OpOverloadPacket | HigherOrderOperator):
+        return True
+    if isinstance(target, type | types.BuiltinFunctionType | types.MethodDescriptorType | types.WrapperDescriptorType):
+        owner = python_attribute(target, "__self__")
+        return _of_known_module(owner if isinstance(owner, type) else target)
+    name = text_attribute(target, "__qualname__") or text_attribute(target, "__name__")
+    if name is None or "<" in name or not _of_known_module(target):
+        return False
+    if isinstance(target, types.MethodType):
+        return isinstance(target.__self__, type) and _of_known_module(target.__self__)
+    return True
+
+
+def _of_known_module(obj: Any) -> bool:
+    module = text_attribute(obj, "__module__")
+    if module is None:  # methods of C types have none
+        owner = python_attribute(obj, "__objclass__") or python_attribute(obj, "__self__")
+        module = text_attribute(owner, "__module__") if isinstance(owner, type) else "builtins"
+    return (module or "builtins").partition(".")[0] in _KNOWN

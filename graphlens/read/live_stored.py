@@ -7,16 +7,15 @@ from typing import Any
 
 import torch
 
+from graphlens.program.argument import NOT_ALL_READ
 from graphlens.program.parts import StoredTensor
 from graphlens.program.value import TensorValue
-from graphlens.read.live_code import fingerprint
 from graphlens.read.live_content import BytesContent, compiled_bytes, content_of
+from graphlens.read.live_fingerprint import fingerprint
 from graphlens.read.live_graph import Body, attribute, body_of
 from graphlens.read.live_names import type_name
 from graphlens.read.live_torch import script_class, storage_address
 from graphlens.read.live_values import Storages, facet, tensor_value
-
-_PLAIN = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset, slice, range, torch.dtype)
 
 
 def stored_in_program(program: torch.export.ExportedProgram, bodies: Mapping[str, Body]) -> tuple[StoredTensor, ...]:
@@ -69,7 +68,7 @@ def _named_constants(root: torch.nn.Module, bodies: Mapping[str, Body]) -> Itera
             if node.op == "call_module":
                 yield from _loose_tensors(f"{prefix}.{node.target}" if prefix else str(node.target), held)
                 continue
-            if held is not None and (not isinstance(held, torch.nn.Module) or compiled_bytes(held) is not None):
+            if held is not None and (body_of(held) is None or compiled_bytes(held) is not None):
                 yield f"{prefix}.{node.target}" if prefix else str(node.target), held
 
 
@@ -84,19 +83,25 @@ def _is_parameter(held: Any) -> bool:
     return isinstance(held, torch.nn.Parameter)
 
 
+def _object(fqn: str, held: Any) -> StoredTensor:
+    """Describe what is no tensor: what a backend compiled, what a script object would be pickled as, all that can be read."""
+    compiled = compiled_bytes(held)
+    digest = fingerprint(held) if compiled is None else ""
+    whole = NOT_ALL_READ not in digest
+    return StoredTensor(
+        fqn=fqn,
+        kind="custom_obj",
+        type=script_class(held) or type_name(type(held)),
+        nbytes=None if compiled is None else len(compiled),
+        note=None if whole else NOT_ALL_READ,
+        content=BytesContent(compiled or digest.encode()) if whole else None,
+    )
+
+
 def describe(fqn: str, held: Any, kind: str, storages: Storages) -> StoredTensor:
     """Describe one stored tensor or script object."""
     if not isinstance(held, torch.Tensor):
-        compiled = compiled_bytes(held)
-        if compiled is None and type(held) in _PLAIN:
-            compiled = fingerprint(held).encode()
-        return StoredTensor(
-            fqn=fqn,
-            kind="custom_obj",
-            type=script_class(held) or type_name(type(held)),
-            nbytes=None if compiled is None or type(held) in _PLAIN else len(compiled),
-            content=None if compiled is None else BytesContent(compiled),
-        )
+        return _object(fqn, held)
     value: TensorValue = tensor_value(held, storages)
     content = content_of(held)
     address = facet(lambda: storage_address(held))

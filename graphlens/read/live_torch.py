@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -29,16 +30,22 @@ def is_real(tensor: torch.Tensor) -> bool:
     """Whether a tensor has elements: neither meta nor fake nor functional (torch 2.1 to 2.13)."""
     from torch._subclasses.fake_tensor import FakeTensor
 
-    return not isinstance(tensor, FakeTensor) and tensor.device.type != "meta"
+    with without_torch_function():
+        return not isinstance(tensor, FakeTensor) and tensor.device.type != "meta"
 
 
-def inner_tensors(tensor: torch.Tensor) -> dict[str, torch.Tensor] | None:
-    """The tensors inside a traceable wrapper subclass by attribute; `None` for any other (torch 2.1 to 2.13)."""
+def inner_tensors(tensor: torch.Tensor) -> tuple[dict[str, torch.Tensor], Any] | None:
+    """The tensors inside a traceable wrapper subclass by attribute, and what it needs besides them; `None` for any other."""
     if type(tensor) in (torch.Tensor, torch.nn.Parameter) or not hasattr(type(tensor), "__tensor_flatten__"):
         return None
-    names, _ = tensor.__tensor_flatten__()
+    names, context = tensor.__tensor_flatten__()
     inner = {name: getattr(tensor, name) for name in names}
-    return inner if all(isinstance(item, torch.Tensor) for item in inner.values()) else None
+    return (inner, context) if all(isinstance(item, torch.Tensor) for item in inner.values()) else None
+
+
+def holds_elements(tensor: torch.Tensor) -> bool:
+    """Whether a subclass keeps its elements as any tensor does, and only changes what functions do (torch 2.0 to 2.13)."""
+    return type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl
 
 
 def schema_of(target: Any) -> Any | None:
@@ -129,3 +136,39 @@ def hints_and_ranges(values: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
     environment = next((v.node.shape_env for v in values if getattr(v.node, "shape_env", None) is not None), None)
     name = "backed_var_to_val" if hasattr(environment, "backed_var_to_val") else "var_to_val"
     return dict(getattr(environment, name, None) or {}), dict(getattr(environment, "var_to_range", None) or {})
+
+
+def script_code(obj: Any) -> tuple[str, list[Any]] | None:
+    """TorchScript code, and the constants and settings that it reads (torch 2.0 to 2.13); `None` for anything else."""
+    if isinstance(obj, torch.jit.ScriptFunction):
+        return _MANGLED.sub("", obj.code), _script_constants(obj.graph)
+    if not isinstance(obj, torch.jit.ScriptModule):
+        return None
+    inner = obj._c
+    methods = [inner._get_method(name) for name in sorted(inner._method_names())]
+    state = {name for pairs in (obj.named_parameters, obj.named_buffers) for name, _ in pairs(recurse=False)}
+    used: list[Any] = []
+    for method in methods:
+        used += _script_constants(method.graph)
+        for name in sorted({node.s("name") for node in method.graph.findAllNodes("prim::GetAttr")} - state):
+            held = inner.getattr(name) if inner.hasattr(name) else None
+            if not isinstance(held, torch.ScriptObject | torch.ScriptModule):
+                used += [name, held]
+    return "\n".join(_MANGLED.sub("", method.code) for method in methods), used
+
+
+_MANGLED = re.compile(r"\.?___torch_mangle_\d+")
+"""What TorchScript puts into the name of a class that it meets once more."""
+
+
+def _script_constants(graph: Any) -> list[Any]:
+    constants = graph.findAllNodes("prim::Constant")
+    return [node.t("value") for node in constants if node.hasAttribute("value") and node.kindOf("value") == "t"]
+
+
+def script_state(obj: Any) -> Any | None:
+    """What a script object gives to be pickled (``def_pickle``); `None` where it cannot be (torch 2.0 to 2.13)."""
+    try:
+        return obj.__getstate__()
+    except (RuntimeError, AttributeError):
+        return None

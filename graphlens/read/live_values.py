@@ -130,14 +130,15 @@ def size_of(size: Any) -> Size:
 def tensor_value(tensor: torch.Tensor, storages: Storages) -> TensorValue:
     """Describe a tensor; a facet that its layout or class does not have is `None`."""
     with without_torch_function():
-        strided = tensor.layout is torch.strided
+        nested = tensor.is_nested and tensor.layout is torch.strided  # has sizes, but no shape
+        strided = tensor.layout is torch.strided and not nested
         return TensorValue(
-            shape=tuple(map(size_of, tensor.shape)),
+            shape=() if nested else tuple(map(size_of, tensor.shape)),
             dtype=dtype_text(tensor.dtype),
             stride=facet(lambda: tuple(map(size_of, tensor.stride()))) if strided else None,
             storage_offset=facet(lambda: size_of(tensor.storage_offset())) if strided else None,
             device=str(tensor.device),
-            layout=str(tensor.layout).removeprefix("torch."),
+            layout="nested" if nested else str(tensor.layout).removeprefix("torch."),
             requires_grad=tensor.requires_grad,
             conj=tensor.is_conj(),
             neg=tensor.is_neg(),

@@ -159,13 +159,68 @@ def test_wrapper_subclasses_are_digested_by_their_parts():
     assert digest(one) != digest(TwoTensor(torch.zeros(2), torch.ones(2)))
 
 
-def test_unknown_subclasses_and_quantized_tensors_are_unknown():
-    class Mine(torch.Tensor):
-        pass
+class Mine(torch.Tensor):
+    pass
 
-    assert digest(torch.ones(2).as_subclass(Mine)) is None
-    quantized = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
-    assert digest(quantized) is None
+
+class Opaque(torch.Tensor):
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        raise NotImplementedError
+
+
+class Scaled(torch.Tensor):
+    @staticmethod
+    def __new__(cls, inner, scale):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+
+    def __init__(self, inner, scale):
+        self.inner, self.scale = inner, scale
+
+    def __tensor_flatten__(self):
+        return ["inner"], {"scale": self.scale}
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        raise NotImplementedError
+
+
+def per_tensor(values, scale):
+    return torch._make_per_tensor_quantized_tensor(torch.tensor(values, dtype=torch.int8), scale, 0)
+
+
+def per_channel(values, scale):
+    elements = torch.tensor([values], dtype=torch.int8)
+    return torch._make_per_channel_quantized_tensor(elements, torch.tensor([scale]), torch.tensor([0]), 0)
+
+
+def of_two_lengths(value):
+    return torch.nested.nested_tensor([torch.ones(2) * value, torch.ones(3)])
+
+
+PAIRS = {
+    "subclass": lambda: (torch.ones(2).as_subclass(Mine), torch.zeros(2).as_subclass(Mine)),
+    "subclass or not": lambda: (torch.ones(2).as_subclass(Mine), torch.ones(2)),
+    "context of a wrapper": lambda: (Scaled(torch.ones(2), 2.0), Scaled(torch.ones(2), 3.0)),
+    "quantised elements": lambda: (per_tensor([1, 2], 0.1), per_tensor([1, 3], 0.1)),
+    "quantised scale": lambda: (per_tensor([1, 2], 0.1), per_tensor([1, 2], 0.2)),
+    "quantised by channel": lambda: (per_channel([1, 2], 0.1), per_channel([1, 2], 0.2)),
+    "mkldnn": lambda: (torch.ones(2).to_mkldnn(), torch.zeros(2).to_mkldnn()),
+    "nested": lambda: (of_two_lengths(1), of_two_lengths(2)),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", PAIRS)
+def test_tensors_that_are_made_of_others_are_told_apart(name):
+    (one, two), (again, _) = PAIRS[name](), PAIRS[name]()
+    assert digest(one) is not None
+    assert digest(one) == digest(again)
+    assert digest(one) != digest(two)
+
+
+def test_a_subclass_that_hides_its_elements_is_unknown():
+    assert digest(torch.ones(2).as_subclass(Opaque)) is None
 
 
 def test_inference_tensors():
@@ -200,6 +255,10 @@ def test_other_attributes_are_listed_by_type():
     with gm.graph.inserting_before():
         gm.graph.create_node("get_attr", "spec")
     stored = read(gm).stored
-    assert [(tensor.fqn, tensor.kind, tensor.type, tensor.content) for tensor in stored] == [
-        ("spec", "custom_obj", "torch.utils._pytree.TreeSpec", None)
+    assert [(tensor.fqn, tensor.kind, tensor.type) for tensor in stored] == [
+        ("spec", "custom_obj", "torch.utils._pytree.TreeSpec")
     ]
+    gm.spec = torch.utils._pytree.tree_structure((1, 2))
+    assert read(gm).stored[0].content.digest() == stored[0].content.digest()
+    gm.spec = torch.utils._pytree.tree_structure([1, 2])
+    assert read(gm).stored[0].content.digest() != stored[0].content.digest()

@@ -12,6 +12,7 @@ from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.messages import are_messages, same_message
 from graphlens.diff.opinfo import MISSING, OpInfo
 from graphlens.program.argument import (
+    NOT_ALL_READ,
     Argument,
     Const,
     Map,
@@ -40,6 +41,7 @@ class Comparison:
     edges: int = 0
     rules: Counter[str] = field(default_factory=Counter)
     opaque: int = 0
+    unread: int = 0
     check: str = ""
     message: str = ""
     same_name: Callable[[str, str], bool] = operator.eq
@@ -178,8 +180,11 @@ def compare_argument(
         elif not _same_leaf(left, right, renaming):
             break
         elif isinstance(left, Opaque):
-            result.opaque += left.type not in _EXACT_TEXTS
+            unread = NOT_ALL_READ in left.text
+            result.unread += unread
+            result.opaque += not unread and left.type not in _EXACT_TEXTS
         elif isinstance(left, Const):
+            result.unread += left.kind == "function" and NOT_ALL_READ in left.text
             result.opaque += left.kind == "function" and not left.text.startswith(KNOWN_FUNCTIONS)
     else:
         return

@@ -63,6 +63,7 @@ class Constants:
                 self.findings.refuse(path[0], node.name, other.name, "constants", "a nested graph on one side only")
             else:
                 self._attribute(path, node, other)
+                self._module(path, node, other)
 
     def _module(self, path: tuple[str, str], a: Node, b: Node) -> None:
         if a.op != b.op:

@@ -14,12 +14,13 @@ from graphlens.diff.commute import COMMUTATIVE, commutes
 from graphlens.diff.containers import takes_either
 from graphlens.diff.identifiers import IDENTIFIERS, identifiers
 from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
-from graphlens.program.argument import Argument, Ref, Seq
-from graphlens.program.graph import Node
+from graphlens.program.argument import NOT_ALL_READ, Argument, Ref, Seq
+from graphlens.program.graph import NO_HOOKS, Node
 
 DEAD = "dead pure code"
 SAME_CODE = "Python functions and modules of the same code and settings are the same"
 SAME_NAME = "functions and modules of the same name are the same"
+UNREAD = "functions, modules and objects that are alike as far as they could be read"
 UNUSED_GETITEM = "unused getitem"
 RENAMED_BODY = "renamed nested graphs"
 
@@ -91,7 +92,9 @@ def _code(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
     """Compare what is called beyond its name; what only Python's own text could tell is assumed."""
     if a.code != b.code and a.code and b.code:
         return "target", f"{a.target}: {a.code} and {b.code}"
-    if a.code or b.code:
+    if NOT_ALL_READ in a.code and NOT_ALL_READ in b.code:
+        bench.findings.unknown[UNREAD] += 1
+    elif (a.code or b.code) and not a.code == b.code == NO_HOOKS:
         bench.findings.assumptions[SAME_CODE if a.code == b.code else SAME_NAME] += 1
     elif not a.subgraphs and (a.op == "call_module" or (_foreign(a.target) and a.target not in bench.schemas)):
         bench.findings.assumptions[SAME_NAME] += 1
@@ -160,6 +163,8 @@ def _arguments(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
     findings.rules.update({rule: count for rule, count in result.rules.items() if count})
     if "defaults filled" in result.rules and info is not None and info.builtin:
         findings.assumptions[f"schema defaults are those of torch {table_version()}"] = 1
+    if result.unread:
+        findings.unknown[UNREAD] += result.unread
     if result.opaque:
         findings.assumptions["opaque arguments with the same type and text are the same"] += result.opaque
     return None
