@@ -12,7 +12,7 @@ from graphlens.diff import Diff, compare
 from graphlens.program.argument import Argument, Map, Ref, Seq, Slice
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph, Node
-from graphlens.program.program import Program, child_path
+from graphlens.program.program import ROOT, Program, child_path
 from graphlens.program.value import ContainerValue, TensorValue, Value
 
 Row = tuple[str, str | None, str | None, str, str]
@@ -120,6 +120,7 @@ def change_literal(program: Program, place: Place) -> tuple[Program, set[Row]]:
 
 def rewirings(program: Program) -> Iterator[tuple[Place, int, str]]:
     """Yield every operand that could as well be another earlier value of the same shape and dtype."""
+    tensor = _tensors(program)
     for path, graph in program.graphs.items():
         made: list[Node] = []
         for node in graph.nodes:
@@ -127,9 +128,17 @@ def rewirings(program: Program) -> Iterator[tuple[Place, int, str]]:
                 for i, argument in enumerate(node.args):
                     if isinstance(argument, Ref) and isinstance(graph[argument.node].value, TensorValue):
                         for other in made:
-                            if other.name != argument.node and _alike(other, graph[argument.node]):
+                            same = tensor(path, other.name) == tensor(path, argument.node)
+                            if not same and _alike(other, graph[argument.node]):
                                 yield (path, node.name), i, other.name
             made.append(node)
+
+
+def _tensors(program: Program) -> Callable[[str, str], str]:
+    """Tell tensors apart by name, and weights by their storage: tied weights are one tensor under two names."""
+    storages = {tensor.fqn: tensor.storage for tensor in program.stored if tensor.storage is not None}
+    weights = {spec.argument: storages[spec.target] for spec in program.inputs if spec.target in storages}
+    return lambda path, name: f"storage {weights[name]}" if path == ROOT and name in weights else name
 
 
 def _alike(a: Node, b: Node) -> bool:

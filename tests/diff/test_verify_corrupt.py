@@ -142,6 +142,14 @@ def test_every_operand_that_could_be_another():
     assert accepted == []
 
 
+def test_the_other_name_of_a_tied_weight_is_no_corruption_and_is_named():
+    program = nested_program()
+    assert {t.fqn for t in program.stored if t.storage == "0"} == {"blocks.0.fc.weight", "tied.weight"}
+    edited, _ = edits.rewire(program, ("", "linear"), 1, "p_blocks_0_fc_weight")
+    found = proof(program, edited)
+    assert (found.level, dict(found.rules)) == ("identical up to", {"tied weight read under its other name": 1})
+
+
 def test_every_operand_of_a_model_that_could_be_another():
     rewired = random.Random(1).sample(list(edits.rewirings(llama())), 150)
     assert [w for w in rewired if not refused(llama(), edits.rewire(llama(), *w)[0])] == []
