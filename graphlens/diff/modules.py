@@ -52,22 +52,25 @@ def _name(row: Mismatch) -> str:
 def lone_modules(rows: Sequence[Mismatch], a: Program | None, b: Program | None) -> tuple[LoneModule, ...]:
     """Find the modules that only one side has, those of `a` first, in the order of the programs.
 
-    A module of which the other side has unmatched nodes under the same name was rewritten, and is not among them.
+    A module that is mostly unmatched under the same name on the other side was rewritten, and is not among them. (Where
+    the other's module of that name is mostly matched, it is another one, as of layers that are counted anew.)
     """
     only = [row for row in rows if row.field == "target" and row.kind in ("only_a", "only_b")]
     if not only:
         return ()
     names_a = {(row.graph, row.node_a) for row in only if row.kind == "only_a"}
     names_b = {(row.graph_b or row.graph, row.node_b) for row in only if row.kind == "only_b"}
-    lone_a, lone_b = _calls(a, names_a)[1], _calls(b, names_b)[1]
-    found = [*_of_side(a, names_a, "a", lone_b), *_of_side(b, names_b, "b", lone_a)]
+    calls_a, calls_b = _calls(a, names_a), _calls(b, names_b)
+    found = [*_of_side(a, names_a, "a", (calls_a, calls_b)), *_of_side(b, names_b, "b", (calls_b, calls_a))]
     return tuple(_weighed(module, rows) for module in found)
 
 
 Names = set[tuple[str, str | None]]
+Calls = tuple[Counter[str], Counter[str]]
+"""How many nodes each module call has, and how many of them have no partner."""
 
 
-def _calls(program: Program | None, lone: Names) -> tuple[Counter[str], Counter[str]]:
+def _calls(program: Program | None, lone: Names) -> Calls:
     """Count the nodes inside each module call, and those of them that the other side lacks."""
     total: Counter[str] = Counter()
     without: Counter[str] = Counter()
@@ -79,9 +82,15 @@ def _calls(program: Program | None, lone: Names) -> tuple[Counter[str], Counter[
     return total, without
 
 
-def _of_side(program: Program | None, lone: Names, side: OneOf["a", "b"], other: Counter[str]) -> Iterable[LoneModule]:
-    total, without = _calls(program, lone)
-    whole = {call for call, count in without.items() if count == total[call] and not other[call]}
+def _of_side(
+    program: Program | None, lone: Names, side: OneOf["a", "b"], calls: tuple[Calls, Calls]
+) -> Iterable[LoneModule]:
+    (total, without), (total_there, without_there) = calls
+    whole = {
+        call
+        for call, count in without.items()
+        if count == total[call] and (without_there[call] == 0 or 2 * without_there[call] < total_there[call])
+    }
     found: dict[str, tuple[str, list[str]]] = {}
     for path, node in program.walk() if program is not None and whole else ():
         if (path, node.name) in lone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from graphlens.diff.search.evidence import witnesses
 from graphlens.diff.search.match import FREE, Match
@@ -62,7 +62,8 @@ def _pair_other_items(match: Match) -> None:
 def bundle_cuts(match: Match) -> int:
     """Group free nodes of both sides that lie between the same matched nodes; return how many groups were made.
 
-    A group needs a matched user on both sides that takes the one where the other took the other.
+    A group needs a matched user on both sides that takes the one where the other took the other, and none that takes
+    something else there: what came before a layer that is gone, say, was not made from the layer.
     """
     part_a, part_b = _components(match.a, match.mate_a), _components(match.b, match.mate_b)
     joined: dict[tuple[str, int], tuple[str, int]] = {}
@@ -74,20 +75,34 @@ def bundle_cuts(match: Match) -> int:
             for q in there if match.a.commutative[use >> SLOT_BITS] else there[slot : slot + 1]:
                 if q in part_b:
                     _join(joined, ("a", piece), ("b", part_b[q]))
+    passed_by = [("a", part_a[i]) for i in _passed_by(match.a, part_a, match.b, match.mate_a)]
+    passed_by += [("b", part_b[j]) for j in _passed_by(match.b, part_b, match.a, match.mate_b)]
+    apart = {_root(joined, piece) for piece in passed_by}
     sides: dict[tuple[str, int], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for side, parts in (("a", part_a), ("b", part_b)):
         for node, piece in parts.items():
             sides[_root(joined, (side, piece))][side == "b"].append(node)
     made = 0
-    for ours, theirs in sides.values():
+    for root, (ours, theirs) in sides.items():
         if len(ours) == len(theirs) == 1 and match.a.nodes[ours[0]].op == match.b.nodes[theirs[0]].op:
             rung = _rung(match, ours[0], theirs[0])
             made += match.pair(ours[0], theirs[0], f"similar up to {rung}", 0.6, ("between the same matched nodes",))
-        elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST:
+        elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST and root not in apart:
             size = f"{'1' if len(ours) == 1 else 'n'}:{'1' if len(theirs) == 1 else 'n'}"
             match.bundle(sorted(ours), sorted(theirs), f"group {size}", 0.6, ("between the same matched nodes",))
             made += 1
     return made
+
+
+def _passed_by(here: Table, piece: dict[int, int], there: Table, mate: list[int]) -> Iterator[int]:
+    """Yield the nodes of pieces in whose place a matched user takes a matched node on the other side."""
+    taken = {j for j in mate if j >= 0}
+    for i in piece:
+        for use in here.users[i]:
+            user, slot = use >> SLOT_BITS, use & SLOT_MASK
+            operands = there.operands[mate[user]] if mate[user] >= 0 and not here.commutative[user] else []
+            if len(operands) == len(here.operands[user]) and operands[slot] in taken:
+                yield i
 
 
 def _rung(match: Match, i: int, j: int) -> str:

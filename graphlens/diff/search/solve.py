@@ -14,7 +14,7 @@ from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
 from graphlens.diff.search.similar import Modules, similar_step
-from graphlens.diff.search.singled import singled_step
+from graphlens.diff.search.singled import singled_step, unused_step
 from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, own_weights, spread
 from graphlens.diff.search.symmetric import symmetric_step
 from graphlens.diff.search.table import Table, weaker_key
@@ -57,6 +57,8 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
         undecided = _surroundings(match, full.keys, modules)
     if match.homes is not None:
         _pairs(match, full, intern, modules)
+        if match.open():
+            unused_step(match, full.keys, modules)
         match.homes = None
     _pairs(match, full, intern, modules)
     pair_twins(match)
