@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from msgspec import structs
 
 from graphlens.diff.check.tied import tensor_key
+from graphlens.diff.exchanged import exchanged
 from graphlens.diff.fields_meta import MetaComparer
 from graphlens.diff.fields_signature import compare_signatures
 from graphlens.diff.fields_weights import Pairs, compare_stored, pair_stored
@@ -38,7 +39,7 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         yield from _ranges(a, b, matching.renaming)
         yield from _texts(a, b)
     pairs = pair_stored(a.stored, b.stored, state_pairs(matching))
-    found = list(compare_stored(pairs, matching.renaming, mode, equal, both_complete=both_complete))
+    found = exchanged(list(compare_stored(pairs, matching.renaming, mode, equal, both_complete=both_complete)))
     sides = {"lost": a, "added": b}
     one_sided = {finding.kind for finding in found} & sides.keys()
     unread = {kind: _unread(sides[kind]) for kind in one_sided}

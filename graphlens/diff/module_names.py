@@ -8,20 +8,48 @@ from collections.abc import Mapping
 from graphlens.diff.matching import Matching
 from graphlens.program.graph import ModuleCall
 
+Stack = tuple[ModuleCall, ...]
+
 
 def renamed_modules(matching: Matching) -> dict[str, str]:
     """Map the name of each module of `a` to the one of `b` that most of its nodes went to, where that is mutual."""
     votes: Counter[tuple[str, str]] = Counter()
-    known: Counter[tuple[tuple[ModuleCall, ...], tuple[ModuleCall, ...]]] = Counter()
+    known: Counter[tuple[Stack, Stack]] = Counter()
     for match in matching.graphs:
         for a, b in match.forward.items():
             known[match.a[a].module_stack, match.b[b].module_stack] += 1
     for (ours, theirs), count in known.items():
-        if [call.type for call in ours] == [call.type for call in theirs]:
-            for pair in {(x.path, y.path) for x, y in zip(ours, theirs, strict=True)}:
-                votes[pair] += count
+        for pair in {(x.path, y.path) for x, y in in_step(ours, theirs)}:
+            votes[pair] += count
     best_a, best_b = _best(votes, 0), _best(votes, 1)
-    return {x: y for x, y in best_a.items() if best_b[y] == x}
+    return _with_holders({x: y for x, y in best_a.items() if best_b[y] == x})
+
+
+def in_step(a: Stack, b: Stack) -> list[tuple[ModuleCall, ModuleCall]]:
+    """Pair the calls of two stacks: all of them, or from the innermost outwards as far as the types agree.
+
+    So a module that moved out of another, or into one, is still the module that it was.
+    """
+    if [call.type for call in a] == [call.type for call in b]:
+        return list(zip(a, b, strict=True))
+    found: list[tuple[ModuleCall, ModuleCall]] = []
+    for x, y in zip(reversed(a), reversed(b), strict=False):
+        if x.type != y.type or not x.path or not y.path:
+            break
+        found.append((x, y))
+    return found[::-1]
+
+
+def _with_holders(names: dict[str, str]) -> dict[str, str]:
+    """Add the lists and dicts of modules, which are never called: they went where what is in them went."""
+    found = dict(names)
+    taken = set(names.values())
+    for x, y in names.items():
+        (holder_a, _, own_a), (holder_b, _, own_b) = x.rpartition("."), y.rpartition(".")
+        if own_a == own_b and holder_a and holder_b and holder_a not in found and holder_b not in taken:
+            found[holder_a] = holder_b
+            taken.add(holder_b)
+    return found
 
 
 def translated(fqn: str, names: Mapping[str, str]) -> str:

@@ -8,14 +8,12 @@ from functools import cached_property
 from msgspec import structs
 
 from graphlens.diff.matching import Matching
-from graphlens.diff.module_names import renamed_modules, translated
+from graphlens.diff.module_names import Stack, in_step, renamed_modules, translated
 from graphlens.diff.placed import Placed
 from graphlens.diff.rows import Finding
 from graphlens.program.graph import ModuleCall
 
 RENAMED = "module"
-
-Stack = tuple[ModuleCall, ...]
 
 
 class ModuleNames:
@@ -30,10 +28,14 @@ class ModuleNames:
         return renamed_modules(self._matching)
 
     def only_renamed(self, a: Stack, b: Stack) -> tuple[str, str] | None:
-        """Return the outermost module of another name, if two stacks differ in nothing but such names."""
-        if len(a) != len(b) or not all(self._same(x, y) for x, y in zip(a, b, strict=True)):
+        """Return the outermost module of another name, if two stacks differ in nothing but such names.
+
+        A module may have moved out of others or into others; what is around it then is not compared.
+        """
+        pairs = in_step(a, b)
+        if not pairs or not all(self._same(x, y) for x, y in pairs):
             return None
-        return next(((x.path, y.path) for x, y in zip(a, b, strict=True) if x.path != y.path), None)
+        return next(((x.path, y.path) for x, y in pairs if x.path != y.path), None)
 
     def _same(self, x: ModuleCall, y: ModuleCall) -> bool:
         calls = x.call.removeprefix(x.path), y.call.removeprefix(y.path)

@@ -21,6 +21,7 @@ _TOLD_BY_ASPECT: Final = {
     "tied": "read by another name of the same tensor",
     "same elements": "changed, with the same elements,",
 }
+_STORED: Final = ("weights", "constants")
 _DIGITS: Final = 10
 """Longer numbers are no counters."""
 _ITEM: Final = re.compile(r"\[.*\]$", re.DOTALL)
@@ -77,6 +78,8 @@ def verb(row: Mismatch) -> str:
         return row.aspect
     if row.aspect in ("container", "result container") and row.kind == "changed":
         return "changed container"
+    if row.aspect == "exchanged" and row.family in _STORED:
+        return row.aspect
     if row.aspect in _TOLD_BY_ASPECT:
         return _TOLD_BY_ASPECT[row.aspect]
     return {"only_a": "is only in a", "only_b": "is only in b", "ambiguous": "is ambiguous"}.get(row.kind, row.kind)
@@ -86,6 +89,8 @@ def _sides(row: Mismatch) -> str:
     if row.aspect == "layout":
         return ""
     a, b = _short(row.a), _short(row.b)
+    if row.aspect == "exchanged" and row.family in _STORED:
+        return f" with {a}" if a == b else f": now {a}, and holds what {b} was"
     if row.kind == "lost" or (a and not b):
         return f": {a}" if a else ""
     if row.kind == "added" or (b and not a):

@@ -14,11 +14,16 @@ Stack = tuple[ModuleCall, ...]
 
 @dataclass
 class ModuleTree:
-    """Module calls by name (``layers.0.attn``, ``shared@1``); `keys` counts the match keys of all nodes inside."""
+    """Module calls by name (``layers.0.attn``, ``shared@1``).
+
+    `keys` counts the match keys of all nodes inside, `depth` is the length of the longest way to the first of them:
+    whatever topological order the nodes are in, what is called later on the way has more of it.
+    """
 
     children: dict[str, list[str]] = field(default_factory=dict)
     type: dict[str, str] = field(default_factory=dict)
     keys: dict[str, Counter[int]] = field(default_factory=dict)
+    depth: dict[str, int] = field(default_factory=dict)
 
 
 class Stacks:
@@ -51,9 +56,9 @@ class Stacks:
             self.kept.append(stack)  # an id is only good for as long as its owner lives
         return name
 
-    def names(self) -> set[str]:
-        """Return the names of all module calls on the stacks read so far."""
-        return {call.call for stack in self.by_value for call in stack}
+    def names(self) -> list[str]:
+        """Return the names of all module calls on the stacks read so far, in the order of their first nodes."""
+        return list(dict.fromkeys(call.call for stack in self.by_value for call in stack if call.call))
 
 
 def module_tree(tables: Mapping[str, Table], stacks: Stacks) -> ModuleTree:
@@ -67,12 +72,19 @@ def module_tree(tables: Mapping[str, Table], stacks: Stacks) -> ModuleTree:
             continue
         seen.add(id(table))
         names = stacks.of(table)
+        depth: list[int] = []
+        first: dict[str, int] = {}
         for i, node in enumerate(table.nodes):
             name = names[i]
+            depth.append(1 + max((depth[p] for p in table.operands[i] if p < i), default=0))
             if name not in chains:
                 chains[name] = _enter(tree, node.module_stack)
             if node.op not in ("placeholder", "get_attr", "output"):
                 own.setdefault(name, Counter())[table.key[i]] += 1
+                first[name] = min(depth[i], first.get(name, depth[i]))
+        for name, least in first.items():
+            for holder in chains[name]:
+                tree.depth[holder] = min(least, tree.depth.get(holder, least))
     for name, counts in own.items():
         for holder in chains[name]:
             tree.keys.setdefault(holder, Counter()).update(counts)

@@ -71,8 +71,9 @@ def _follow_modules(search: Search, a: Program, b: Program, inputs: list[tuple[s
     for stacks, prepared in zip(search.stacks, (search.a, search.b), strict=True):
         for table in prepared.tables.values():
             stacks.of(table)
-    names = [stacks.names() - {""} for stacks in search.stacks]
-    if names[0] == names[1] or not all(names):
+    names = [stacks.names() for stacks in search.stacks]
+    exchangeable = names[0] != names[1] and a.stored and b.stored  # called in another order, perhaps by other names
+    if not all(names) or (set(names[0]) == set(names[1]) and not exchangeable):
         return inputs
     tree_a = module_tree(search.a.tables, search.stacks[0])
     tree_b = module_tree(search.b.tables, search.stacks[1])

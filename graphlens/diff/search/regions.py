@@ -83,7 +83,8 @@ def _children(alike: _Alike, x: str, y: str) -> list[tuple[str, str]]:
     if names_a == names_b or len(ours) * len(theirs) > _MOST_PAIRS:
         return _by_name(ours, theirs, names_a, names_b)
     if sorted(names_a) == sorted(names_b):
-        return _by_name(ours, theirs, names_a, names_b)
+        by_name = _by_name(ours, theirs, names_a, names_b)
+        return _exchanged(alike, by_name) or by_name
     # weights that were all trained anew, or drawn anew, say nothing about which module is which
     known = [
         {token for child in side if (token := weight(child)) is not None}
@@ -101,6 +102,27 @@ def _children(alike: _Alike, x: str, y: str) -> list[tuple[str, str]]:
     return pairs + _by_name(
         [ours[i] for i in left], [theirs[j] for j in right], [names_a[i] for i in left], [names_b[j] for j in right]
     )
+
+
+def _exchanged(alike: _Alike, by_name: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pair modules that exchanged names and weights, and are called where the weights were called before.
+
+    Empty unless all of them are told by their turn and their weight, and by name some would be called in another turn.
+    """
+    turns = _turns(alike.a, [x for x, _ in by_name]), _turns(alike.b, [y for _, y in by_name])
+    if all(turns[0][x] == turns[1][y] for x, y in by_name):
+        return []
+    places_a = {(turns[0][x], alike.weights[0](x)): x for x, _ in by_name}
+    places_b = {(turns[1][y], alike.weights[1](y)): y for _, y in by_name}
+    if places_a.keys() != places_b.keys() or len(places_a) != len(by_name) or any(w is None for _, w in places_a):
+        return []
+    return [(x, places_b[place]) for place, x in places_a.items()]
+
+
+def _turns(tree: ModuleTree, modules: list[str]) -> dict[str, int]:
+    """Number modules in the order in which data reaches them."""
+    ranks = {depth: rank for rank, depth in enumerate(sorted({tree.depth.get(module, 0) for module in modules}))}
+    return {module: ranks[tree.depth.get(module, 0)] for module in modules}
 
 
 def _by_name(
