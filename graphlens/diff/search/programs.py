@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.diff.search import anchors, pins, symbols
 from graphlens.diff.search.bodies import pair_holders, paired_bodies
+from graphlens.diff.search.inputs import other_names
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.labels import token_for
 from graphlens.diff.search.match import ANYWHERE, Homes, Match
@@ -48,6 +49,7 @@ def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -
     known = symbols.elect(symbols.votes(anchors.input_values(a, b, inputs))) if dynamic else {}
     search = _prepared(a, b, known, pinned)
     inputs = _follow_modules(search, a, b, inputs)
+    inputs += other_names(a, b, inputs, token_for(a, b))
     stack: list[tuple[Paths, Match]] = (
         [((ROOT, ROOT), _root(search, inputs))] if ROOT in a.graphs and ROOT in b.graphs else []
     )

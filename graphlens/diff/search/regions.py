@@ -107,16 +107,17 @@ def _children(alike: _Alike, x: str, y: str) -> list[tuple[str, str]]:
 def _exchanged(alike: _Alike, by_name: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Pair modules that exchanged names and weights, and are called where the weights were called before.
 
-    Empty unless all of them are told by their turn and their weight, and by name some would be called in another turn.
+    Empty unless their turns and their weights, no two of which are equal, tell all that by name would change turns.
     """
     turns = _turns(alike.a, [x for x, _ in by_name]), _turns(alike.b, [y for _, y in by_name])
-    if all(turns[0][x] == turns[1][y] for x, y in by_name):
+    moved = [(x, y) for x, y in by_name if turns[0][x] != turns[1][y]]
+    weights = {alike.weights[0](x) for x, _ in moved} - {None}
+    places_a = {(turns[0][x], alike.weights[0](x)): x for x, _ in moved}
+    places_b = {(turns[1][y], alike.weights[1](y)): y for _, y in moved}
+    if not moved or len(weights) != len(moved) or places_a.keys() != places_b.keys():
         return []
-    places_a = {(turns[0][x], alike.weights[0](x)): x for x, _ in by_name}
-    places_b = {(turns[1][y], alike.weights[1](y)): y for _, y in by_name}
-    if places_a.keys() != places_b.keys() or len(places_a) != len(by_name) or any(w is None for _, w in places_a):
-        return []
-    return [(x, places_b[place]) for place, x in places_a.items()]
+    stayed = set(by_name).difference(moved)
+    return [(x, places_b[place]) for place, x in places_a.items()] + [pair for pair in by_name if pair in stayed]
 
 
 def _turns(tree: ModuleTree, modules: list[str]) -> dict[str, int]:
