@@ -19,3 +19,12 @@ def takes_either(node: Node, schemas: Mapping[str, str]) -> bool:
     if node.target.endswith("item__"):
         return False
     return node.target.startswith(("higher_order.", "torch.")) or find(node.target, schemas) is not None
+
+
+def takes_any_order(node: Node) -> bool:
+    """Whether a node computes the same when its keywords stand in another order: one that collects them may not."""
+    if node.op == "call_method":
+        return lookup(f"aten.{node.target}.default") is not None
+    return node.op == "call_function" and (
+        node.target.startswith(("higher_order.", "torch.")) or lookup(node.target) is not None
+    )

@@ -62,9 +62,10 @@ CALLING_FUNCTIONS: Final = {"_operator.call", "_operator.methodcaller", "_operat
 WRITING_FUNCTIONS: Final = {"_operator.setitem", "_operator.delitem"}
 # Higher-order ops without a nested graph whose behaviour is in their contract (torch/_higher_order_ops, 2.13).
 PURE_HOPS: Final = {
-    "auto_functionalized", "auto_functionalized_v2", "triton_kernel_wrapper_functional", "out_dtype", "inline_asm_elementwise",
-    "flex_attention", "flex_attention_backward",
+    "triton_kernel_wrapper_functional", "out_dtype", "inline_asm_elementwise", "flex_attention", "flex_attention_backward",
 }  # fmt: skip
+FUNCTIONALIZED: Final = {"auto_functionalized", "auto_functionalized_v2"}
+"""Their first argument is an operator that they call on copies: only its writes are gone."""
 RNG_HOPS: Final = {
     "run_and_save_rng_state", "run_with_rng_state", "graphsafe_run_with_rng_state", "run_dtensor_rng_op", "rngprims",
 }  # fmt: skip
@@ -84,10 +85,20 @@ SHARING: Final = {
     "aten." + name
     for name in (
         "_cast_Byte", "_cast_Char", "_cast_Double", "_cast_Float", "_cast_Half", "_cast_Int", "_cast_Long", "_cast_Short",
-        "_unsafe_view", "align_tensors", "broadcast_tensors", "cartesian_prod", "conj_physical", "data", "dequantize", "einsum",
-        "histogram", "histogramdd", "lift", "linalg_multi_dot", "chain_matmul", "meshgrid", "pin_memory", "sum_to_size",
-        "to_dense", "to_mkldnn", "to_sparse", "type_as", "unflatten_dense_tensors", "unsafe_chunk", "unsafe_split",
-        "unsafe_split_with_sizes",
+        "_embedding_bag_sparse_backward", "_gather_sparse_backward", "_nested_compute_contiguous_strides_offsets",
+        "_remove_batch_dim", "_saturate_weight_to_fp16", "_to_cpu", "_unsafe_view", "align_tensors", "atleast_1d", "atleast_2d",
+        "atleast_3d", "broadcast_tensors", "cartesian_prod", "conj_physical", "cumprod_backward", "data", "dequantize", "einsum",
+        "embedding_backward", "embedding_sparse_backward", "gather_backward", "histogram", "histogramdd", "lift",
+        "linalg_multi_dot", "chain_matmul", "meshgrid", "pin_memory", "set", "set_", "set_data", "sparse_bsc_tensor",
+        "sparse_bsr_tensor", "sparse_compressed_tensor", "sparse_coo_tensor", "sparse_csc_tensor", "sparse_csr_tensor",
+        "_sparse_bsc_tensor_unsafe", "_sparse_bsr_tensor_unsafe", "_sparse_compressed_tensor_unsafe",
+        "_sparse_coo_tensor_unsafe", "_sparse_coo_tensor_with_dims_and_tensors", "_sparse_csc_tensor_unsafe",
+        "_sparse_csr_tensor_unsafe", "sum_to_size", "to_dense", "to_dense_backward", "to_mkldnn", "to_mkldnn_backward",
+        "to_sparse", "type_as", "unflatten_dense_tensors", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes",
     )
 } | {"prims.device_put"}  # fmt: skip
-"""Their results may be their operands or views of them, and their schemas do not say so (torch's own samples run, and its source)."""
+"""Their results may be their operands or views of them, and their schemas do not say so (every operator run, and its source)."""
+WRITING: Final = {"_c10d_functional." + name for name in ("wait_tensor", "isend", "irecv", "batch_p2p_ops")}
+"""What they are given is written by the time they are done, and their schemas do not say so."""
+WRITING_NAMESPACES: Final = {"c10d", "symm_mem", "inductor"}
+"""Whose schemas do not say all that is written."""

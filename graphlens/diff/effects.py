@@ -17,7 +17,7 @@ from graphlens.diff.effect_names import (
     CALLING_FUNCTIONS,
     CALLING_HOPS,
     COLLECTIVE_NAMESPACES,
-    NO_DRAW,
+    FUNCTIONALIZED,
     PURE_BUILTINS,
     PURE_FUNCTIONS,
     PURE_HOPS,
@@ -25,11 +25,15 @@ from graphlens.diff.effect_names import (
     RNG_HOPS,
     SHARING,
     STATE_WORDS,
+    WRITING,
     WRITING_FUNCTIONS,
+    WRITING_NAMESPACES,
 )
-from graphlens.diff.opinfo import MISSING, OpInfo, find, lookup
-from graphlens.program.argument import Argument, Ref, refs
+from graphlens.diff.effect_schema import argument, draws_nothing, may_draw, running_statistics
+from graphlens.diff.opinfo import OpInfo, find, lookup
+from graphlens.program.argument import Const, refs
 from graphlens.program.graph import Node
+from graphlens.program.value import TensorValue
 
 RNG: Final = "rng"
 COLLECTIVE: Final = "collective"
@@ -54,6 +58,8 @@ class Behaviour(Struct, frozen=True, gc=False):
 
 
 PURE: Final = Behaviour()
+_SAYING: Final = PURE_NAMESPACES | {"_c10d_functional", "_c10d_functional_autograd", "_dtensor"}
+"""Namespaces whose schemas say which results share storage with operands, but for those named in `SHARING` and `WRITING`."""
 
 
 @cache
@@ -64,7 +70,7 @@ def trivial(target: str) -> bool:
         return False
     plain = not info.flags.strip("d") and not info.aliased and not info.written and "running_mean" not in info.index
     shares = target.rpartition(".")[0] in SHARING
-    return plain and not shares and not _may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
+    return plain and not shares and not may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
 
 
 @cache
@@ -74,7 +80,7 @@ def hands_on_first(target: str) -> bool:
     if info is None or info.aliased != (0,) or info.written or info.flags.strip("d") or "running_mean" in info.index:
         return False
     named = target.rpartition(".")[0] in SHARING or target.rpartition(".")[2].startswith(ASSERTS)
-    return not named and not _may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
+    return not named and not may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
 
 
 @cache
@@ -84,7 +90,7 @@ def always_pure(target: str) -> bool:
     if info is None:
         return target.startswith("_operator.getitem")
     plain = not info.flags.strip("d") and not info.written and "running_mean" not in info.index
-    return plain and not _may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
+    return plain and not may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
 
 
 def behaviour(node: Node, schemas: Mapping[str, str], bodies: Behaviour | None = None) -> Behaviour:
@@ -135,7 +141,8 @@ def _function(node: Node, schemas: Mapping[str, str]) -> Behaviour:
         target.startswith("_operator.i") and target != "_operator.index" and "inv" not in target
     ):
         written = tuple(refs(node.args[0])) if node.args else ()
-        return Behaviour((), written, written)
+        tensor = isinstance(node.value, TensorValue)  # a list takes in what it is given, a tensor copies it
+        return Behaviour((), written, written if tensor else tuple(dict.fromkeys(node.inputs)))
     if target in PURE_BUILTINS or (target.startswith(PURE_FUNCTIONS) and target not in CALLING_FUNCTIONS):
         return Behaviour((), (), tuple(dict.fromkeys(node.inputs)))
     name = target.rpartition(".")[2]
@@ -148,6 +155,8 @@ def _function(node: Node, schemas: Mapping[str, str]) -> Behaviour:
 
 def _higher_order(node: Node, name: str) -> Behaviour:
     names = tuple(dict.fromkeys(node.inputs))
+    if name in FUNCTIONALIZED:
+        return Behaviour(_wrapped(node), (), names)
     if name in PURE_HOPS:
         return Behaviour((), (), names)
     if name in RNG_HOPS:
@@ -161,70 +170,37 @@ def _higher_order(node: Node, name: str) -> Behaviour:
     return _worst(node)
 
 
+def _wrapped(node: Node) -> tuple[str, ...]:
+    """Say which effects, besides writes, the operator has that a node calls without its writes."""
+    wrapped = node.args[0] if node.args else None
+    info = lookup(wrapped.text.partition(" ")[0]) if isinstance(wrapped, Const) else None
+    if info is None or wrapped.text.partition(".")[0] not in PURE_NAMESPACES:  # type: ignore[union-attr]
+        return (UNKNOWN,)
+    return (RNG,) if may_draw(info) else ()
+
+
 def _operator(node: Node, info: OpInfo) -> Behaviour:
     namespace, _, rest = node.target.partition(".")
     packet = f"{namespace}.{rest.partition('.')[0]}"
     kinds: list[str] = []
     if not info.builtin or namespace not in PURE_NAMESPACES:
         kinds.append(COLLECTIVE if namespace in COLLECTIVE_NAMESPACES else UNKNOWN)
-    if _may_draw(info) and not _draws_nothing(node, info, packet):
+    if may_draw(info) and not draws_nothing(node, info, packet):
         kinds.append(RNG)
     if rest.startswith(ASSERTS):
         kinds.append(ASSERT)
     elif "e" in info.flags and not kinds:
         kinds.append(UNKNOWN)
-    writes = [name for i in info.written for name in refs(argument(node, info, i))]
-    writes += _running_statistics(node, info, packet)
-    unsaid = "m" in info.flags or not info.builtin or packet in SHARING
+    at_worst = namespace in WRITING_NAMESPACES or packet in WRITING
+    written = range(len(info.parameters)) if at_worst else info.written
+    writes = [name for i in written for name in refs(argument(node, info, i))]
+    writes += running_statistics(node, info, packet)
+    unsaid = at_worst or "m" in info.flags or not info.builtin or packet in SHARING or namespace not in _SAYING
     shared = range(len(info.parameters)) if unsaid else (*info.aliased, *info.written)
     shares = [name for i in shared for name in refs(argument(node, info, i))]
     if not kinds and not writes and not shares:
         return PURE
     return Behaviour(tuple(kinds), tuple(dict.fromkeys(writes)), tuple(dict.fromkeys(shares)))
-
-
-def argument(node: Node, info: OpInfo, index: int) -> Argument:
-    """Return the argument bound to the schema's parameter number `index`; its default where it is not given."""
-    parameter = info.parameters[index]
-    if parameter.name in node.kwargs:
-        return node.kwargs[parameter.name]
-    if not parameter.keyword_only and index < len(node.args):
-        return node.args[index]
-    return None if parameter.default is MISSING else parameter.default  # type: ignore[return-value]
-
-
-def _may_draw(info: OpInfo) -> bool:
-    return "s" in info.flags or any(parameter.type.startswith("Generator") for parameter in info.parameters)
-
-
-def _draws_nothing(node: Node, info: OpInfo, packet: str) -> bool:
-    index = info.index
-    for name, quiet in NO_DRAW.get(packet, ()):
-        if name in index:
-            given = argument(node, info, index[name])
-            if not isinstance(given, Ref) and given == quiet and isinstance(given, int | float):
-                return True
-    return False
-
-
-def _running_statistics(node: Node, info: OpInfo, packet: str) -> list[str]:
-    """Batch and instance norms update these without saying so in their schema."""
-    index = info.index
-    if (
-        "running_mean" not in index
-        or packet.endswith(("_functional", "_backward", "_no_training"))
-        or "backward" in packet
-    ):
-        return []
-    flag = next((name for name in ("training", "train", "use_input_stats") if name in index), None)
-    if flag is not None and argument(node, info, index[flag]) is False:
-        return []
-    return [
-        name
-        for key in ("running_mean", "running_var")
-        if key in index
-        for name in refs(argument(node, info, index[key]))
-    ]
 
 
 def body_behaviour(nodes: tuple[Node, ...], each: Mapping[str, Behaviour]) -> Behaviour:

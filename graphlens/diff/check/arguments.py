@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from graphlens.diff.check.symbols import Renaming
+from graphlens.diff.containers import takes_any_order
 from graphlens.diff.messages import are_messages, same_message
 from graphlens.diff.opinfo import MISSING, OpInfo
 from graphlens.program.argument import (
@@ -44,6 +45,7 @@ class Comparison:
     unread: int = 0
     check: str = ""
     message: str = ""
+    asserts: bool = False
     same_name: Callable[[str, str], bool] = operator.eq
 
 
@@ -72,12 +74,15 @@ def compare_arguments(
     same_name
         Whether a word in the message of an assertion names the same node or symbol as another.
     """
-    result = Comparison(same_name=same_name)
+    result = Comparison(same_name=same_name, asserts=info is not None and info.builtin)
     if not swap and len(a.args) == len(b.args) and [*a.kwargs] == [*b.kwargs]:
         _alike(a, b, same_edge, renaming, info, result)
         return result
     ours, theirs = _bound(a, info), _bound(b, info)
     if info is None and [*a.kwargs] != [*b.kwargs] and set(a.kwargs) == set(b.kwargs):
+        if not takes_any_order(a):
+            result.check, result.message = "arguments", "keywords in another order, which this call may heed"
+            return result
         result.rules[KWARGS_ORDER] += 1
     if info is not None:
         _count_binding(a, b, ours, theirs, info, result)
@@ -175,7 +180,7 @@ def compare_argument(
             if isinstance(left, Seq) and isinstance(right, Seq) and left.kind != right.kind:
                 result.rules[TUPLE_LIST] += 1
             stack.extend(reversed(list(zip(inner, other, strict=True))))
-        elif are_messages(left, right, place):
+        elif result.asserts and are_messages(left, right, place):
             result.rules[MESSAGES] += not same_message(str(left), str(right), result.same_name)
         elif not _same_leaf(left, right, renaming):
             break

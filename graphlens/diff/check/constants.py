@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal as OneOf
 
@@ -13,6 +14,7 @@ from graphlens.program.graph import Node
 from graphlens.program.parts import StoredTensor
 from graphlens.program.program import ROOT, Program
 from graphlens.program.state import StateNames
+from graphlens.program.value import Size
 
 Weights = OneOf["digest", "exact", "ignore"]
 State = OneOf["equal", "different", "unknown"]
@@ -36,6 +38,7 @@ class Constants:
         self.used: dict[tuple[str, str], State] = {}
         self.renamed: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self.storages: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        self.sharing = Counter(t.storage for t in a.stored), Counter(t.storage for t in b.stored)
 
     def root_inputs(self, a: Program, b: Program, mate: Mapping[str, str]) -> None:
         """Compare the weights behind the paired inputs of the root."""
@@ -124,6 +127,7 @@ class Constants:
             self.findings.assumptions[f"{side} no values of some stored tensors"] += 1
             return "unknown"
         self._storage(path, nodes, left, right)
+        self._placement(path, nodes, left, right)
         if self.weights == "ignore":
             self.findings.assumptions["values of stored tensors were not compared"] = 1
             return "equal" if keys[0] != keys[1] and self.equal(left, right, "digest").state == "equal" else "unknown"
@@ -147,3 +151,24 @@ class Constants:
             or backward.setdefault(b.storage, a.storage) != a.storage
         ):
             self.findings.refuse(path, *nodes, "storage", f"{a.fqn} shares storage with other tensors than {b.fqn}")
+
+    def _placement(self, path: str, nodes: tuple[str, str], a: StoredTensor, b: StoredTensor) -> None:
+        """Refuse tensors that lie otherwise in their storages: views of them are other tensors, and see other writes."""
+        for facet in ("conj", "neg"):
+            ours, theirs = getattr(a, facet), getattr(b, facet)
+            if None not in (ours, theirs) and ours != theirs:
+                self.findings.refuse(path, *nodes, "constants", f"{a.fqn}.{facet}: {ours} and {theirs}")
+        if a.stride is not None and b.stride is not None and _steps(a) != _steps(b):
+            self.findings.refuse(path, *nodes, "constants", f"{a.fqn}.stride: {list(a.stride)} and {list(b.stride)}")
+        shared = self.sharing[0][a.storage] > 1 or self.sharing[1][b.storage] > 1
+        if shared and None not in (a.storage_offset, b.storage_offset) and a.storage_offset != b.storage_offset:
+            message = (
+                f"{a.fqn}.storage_offset: {a.storage_offset} and {b.storage_offset}, in a storage that others share"
+            )
+            self.findings.refuse(path, *nodes, "storage", message)
+
+
+def _steps(tensor: StoredTensor) -> list[Size]:
+    """Return the strides that are ever taken."""
+    pairs = zip(tensor.stride or (), tensor.shape or (), strict=False)
+    return [] if 0 in (tensor.shape or ()) else [stride for stride, size in pairs if size != 1]

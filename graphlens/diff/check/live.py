@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, body_behaviour, hands_on_first, trivial
+from graphlens.diff.opinfo import lookup
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
@@ -13,6 +14,7 @@ from graphlens.program.value import ContainerValue, TensorValue, Value
 
 GETITEM = "_operator.getitem"
 DETACH = "aten.detach_.default"
+_DEEPEST = 1000
 _WORST_BODY = Behaviour(("unknown",), ("?",), ())
 
 
@@ -43,7 +45,7 @@ class Facts:
     def source(self, name: str) -> tuple[str, tuple[int, ...]]:
         """Follow getitems back to the node that made the container: its name and the positions picked."""
         path: list[int] = []
-        while name in self.picks:
+        while name in self.picks and len(path) < _DEEPEST:  # nodes that pick from each other have no end
             name, position = self.picks[name]
             path.append(position)
         return name, tuple(path)
@@ -56,12 +58,16 @@ def all_facts(program: Program, schemas: Mapping[str, str] | None = None) -> dic
     """
     schemas = program.schemas if schemas is None else schemas
     facts: dict[str, Facts] = {}
-    by_object: dict[int, Facts] = {}
+    by_object: dict[tuple[int, ...], Facts] = {}
+    held: dict[int, list[tuple[str, str]]] = {}
     for path in reversed(_reachable(program)):
         graph = program.graphs[path]
-        known = by_object.get(id(graph))
+        if id(graph) not in held:
+            held[id(graph)] = [(n.name, sub.role) for n in graph.nodes if n.subgraphs for sub in n.subgraphs]
+        key = (id(graph), *(id(facts.get(child_path(path, *place))) for place in held[id(graph)]))
+        known = by_object.get(key)
         if known is None:
-            known = by_object[id(graph)] = _facts(schemas, path, graph, facts)
+            known = by_object[key] = _facts(schemas, path, graph, facts)
         facts[path] = known
     return facts
 
@@ -106,7 +112,22 @@ def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[s
             holders.append(node)
             held = {subgraph.attribute for subgraph in node.subgraphs}
             bodies.update(name for name in node.inputs if name in nodes and _holds(nodes[name], held))
+    changed = {name for node in graph.nodes if _alters_lists(node, does) for name in does[node.name].writes}
+    picks = (
+        {name: picked for name, picked in picks.items() if not _altered(nodes[picked[0]], changed)}
+        if changed
+        else picks
+    )
     return Facts(graph, nodes, does, _live(graph.nodes, nodes, does), picks, frozenset(bodies), tuple(holders))
+
+
+def _alters_lists(node: Node, does: Mapping[str, Behaviour]) -> bool:
+    """Whether a node may put other items into a list: operators only write the tensors in it."""
+    return node.name in does and bool(does[node.name].writes) and lookup(node.target) is None
+
+
+def _altered(source: Node, changed: set[str]) -> bool:
+    return source.name in changed and isinstance(source.value, ContainerValue) and source.value.kind == "list"
 
 
 def _holds(node: Node, attributes: set[str]) -> bool:
@@ -163,3 +184,16 @@ def _live(ordered: tuple[Node, ...], nodes: Mapping[str, Node], does: Mapping[st
         live.update(fresh)
         late += fresh
     return frozenset(live)
+
+
+def epochs(facts: Facts) -> Mapping[str, int]:
+    """Count, for each call, the changes before it of how everything runs (autocast, gradients on or off)."""
+    if not any(STATE in found.effects for found in facts.does.values()):
+        return {}
+    found: dict[str, int] = {}
+    passed = 0
+    for node in facts.graph.nodes:
+        if node.op not in ("placeholder", "get_attr", "output"):
+            found[node.name] = passed
+            passed += STATE in facts.does.get(node.name, PURE).effects
+    return found

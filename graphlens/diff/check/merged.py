@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphlens.diff.check.live import Facts
-from graphlens.diff.check.storage import Sources, Storages, Ties
+from graphlens.diff.check.live import Facts, epochs
+from graphlens.diff.check.storage import Sources, Storages
 from graphlens.diff.effects import PURE
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, children
 from graphlens.program.graph import Node
@@ -27,10 +27,11 @@ class Merged:
         self.mate = sources.mate
         paired = frozenset(self.mate), frozenset(self.mate.values())
         lone = [_lone(facts, names) for facts, names in zip(sources.facts, paired, strict=True)]
-        tied = (*sources.ties, sources.passed) if any(lone) else ()
-        ties = tied, sources.theirs(tied)
-        ours, theirs = (_groups(*side) for side in zip(sources.facts, lone, paired, ties, strict=True))
-        self.groups = (ours, theirs)
+        self.groups: tuple[_Groups, _Groups] = (_NONE, _NONE)
+        if any(lone):
+            sides = zip(sources.facts, lone, paired, sources.storages(passed=True), strict=True)
+            ours, theirs = (_groups(*side) for side in sides)
+            self.groups = (ours, theirs)
 
     def duplicate(self, name: str, *, side: str) -> bool:
         """Whether a node without a partner computes what a node with one computes."""
@@ -49,15 +50,15 @@ def _lone(facts: Facts, paired: frozenset[str]) -> list[Node]:
     return [n for n in facts.graph.nodes if n.name not in paired and n.name in facts.live and _repeatable(n, facts)]
 
 
-def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], tied: Ties) -> _Groups:
+def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], storages: Storages) -> _Groups:
     """Map every node of a class of duplicates, some with and some without a partner, to those of the class that have one."""
     if not lone:
         return _NONE
     targets = {node.target for node in lone}
-    storages = Storages(facts, tied)
     output = facts.graph.output
     kept = storages.written | storages.roots(output.inputs if output is not None else ())
     leader: dict[str, str] = {}
+    states = epochs(facts)
     classes: dict[object, list[str]] = {}
     for node in facts.graph.nodes:
         if node.target not in targets or node.name not in facts.live:
@@ -65,6 +66,7 @@ def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], tied: Ties) 
         if _repeatable(node, facts) and _unseen(node, storages, kept):
             key = _key(node, leader)
             if key is not None:
+                key = (key, states.get(node.name, 0))
                 members = classes.setdefault(key, [])
                 members.append(node.name)
                 leader[node.name] = members[0]

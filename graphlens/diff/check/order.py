@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphlens.diff.check.findings import Findings
-from graphlens.diff.check.live import Facts
-from graphlens.diff.check.storage import Sources, Storages, Ties
-from graphlens.diff.effects import ASSERT, PURE, STATE, UNKNOWN
+from graphlens.diff.check.live import Facts, epochs
+from graphlens.diff.check.reach import MARK
+from graphlens.diff.check.storage import Sources, Storages
+from graphlens.diff.effects import ASSERT, PURE, UNKNOWN
 
 APART = "tensors that a caller passes share no storage"
 ASSERTIONS = "order of assertions"
-_NO_STATE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,13 @@ def check_order(sides: Sides, findings: Findings) -> None:
     """Refuse pairs that stand in another order among the effects of their kind, or see another state of a storage."""
     _check_sequences(sides, findings)
     _check_states(sides, findings)
-    if not any(found.writes for facts in (sides.a, sides.b) for found in facts.does.values()):
+    if not any(f.writes or UNKNOWN in f.effects for facts in (sides.a, sides.b) for f in facts.does.values()):
         return
-    ties = sides.sources.ties
-    other = _differing(sides, ties)
+    other = _differing(sides)
     for x in other:
         message = "reads or writes a storage before or after another write to it"
         findings.refuse(sides.path, x, sides.mate[x], "order", message)
-    if sides.sources.passed and not other and _differing(sides, (*ties, sides.sources.passed)):
+    if sides.sources.passed and not other and _differing(sides, passed=True):
         findings.assumptions[APART] = 1
 
 
@@ -76,28 +75,17 @@ def _sequences(facts: Facts) -> dict[str, list[str]]:
 
 def _check_states(sides: Sides, findings: Findings) -> None:
     """Refuse pairs that run after another number of changes of how everything runs (autocast, gradients on or off)."""
-    ours, theirs = _epochs(sides.a), _epochs(sides.b)
+    ours, theirs = epochs(sides.a), epochs(sides.b)
     for x, y in sides.mate.items() if ours or theirs else ():
         if x in sides.a.live and ours.get(x, 0) != theirs.get(y, 0):
             findings.refuse(sides.path, x, y, "order", "runs in another state of the program")
 
 
-def _epochs(facts: Facts) -> Mapping[str, int]:
-    if not any(STATE in found.effects for found in facts.does.values()):
-        return _NO_STATE
-    epochs: dict[str, int] = {}
-    passed = 0
-    for node in facts.graph.nodes:
-        if node.op not in ("placeholder", "get_attr", "output"):
-            epochs[node.name] = passed
-            passed += STATE in facts.does.get(node.name, PURE).effects
-    return epochs
-
-
-def _differing(sides: Sides, ties: Ties) -> list[str]:
+def _differing(sides: Sides, *, passed: bool = False) -> list[str]:
     """Name the live nodes that see one of their operands after another number of writes than their partner does."""
     mate = sides.mate
-    ours, theirs = _states(sides.a, ties), _states(sides.b, sides.sources.theirs(ties))
+    first, second = sides.sources.storages(passed=passed)
+    ours, theirs = _states(sides.a, first), _states(sides.b, second)
     found = []
     for x, y in mate.items():
         left, right = ours.get(x), theirs.get(y)
@@ -114,23 +102,24 @@ def _named(state: _State | None, facts: Facts, mate: Mapping[str, str] | None) -
     found = set()
     for name, writes in (state or {}).items():
         source, picked = facts.source(name)
-        found.add((source if mate is None else mate.get(source, ""), picked, writes))
+        image = source if mate is None or source.startswith(MARK) else mate.get(source, "")
+        found.add((image, picked, writes))
     return found
 
 
-def _states(facts: Facts, ties: Ties) -> dict[str, _State]:
+def _states(facts: Facts, storages: Storages) -> dict[str, _State]:
     """For each node that touches written storage: how many writes the storage of each such operand had seen.
 
     A getitem that picks from a tuple hands on the item itself and reads nothing.
     """
-    storages = Storages(facts, ties)
     writes = dict.fromkeys(storages.written, 0)
     states: dict[str, _State] = {}
-    for node in facts.graph.nodes:
+    for node in facts.graph.nodes if writes else ():
         if node.name not in facts.picks:
-            state = {n: writes[r] for n in node.inputs if n in facts.nodes and (r := storages.root(n)) in writes}
+            read = storages.reads(node)
+            state = {n: writes[r] for n in read if storages.holds(n) and (r := storages.root(n)) in writes}
             if state:
                 states[node.name] = state
-        for root in storages.roots(facts.does.get(node.name, PURE).writes):
+        for root in storages.writes(node.name):
             writes[root] += 1
     return states
