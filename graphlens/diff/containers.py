@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphlens.diff.opinfo import find, lookup
+from graphlens.diff.opinfo import find, lookup, packets
 from graphlens.program.graph import Node
 
 
@@ -13,7 +13,7 @@ def takes_either(node: Node, schemas: Mapping[str, str]) -> bool:
     if node.op == "output":
         return True
     if node.op == "call_method":
-        return lookup(f"aten.{node.target}.default") is not None
+        return f"aten.{node.target}" in packets()
     if node.op != "call_function":
         return False
     if node.target.endswith("item__"):
@@ -24,7 +24,7 @@ def takes_either(node: Node, schemas: Mapping[str, str]) -> bool:
 def takes_any_order(node: Node) -> bool:
     """Whether a node computes the same when its keywords stand in another order: one that collects them may not."""
     if node.op == "call_method":
-        return lookup(f"aten.{node.target}.default") is not None
+        return f"aten.{node.target}" in packets()
     return node.op == "call_function" and (
         node.target.startswith(("higher_order.", "torch.")) or lookup(node.target) is not None
     )

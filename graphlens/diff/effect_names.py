@@ -86,9 +86,9 @@ SHARING: Final = {
     for name in (
         "_cast_Byte", "_cast_Char", "_cast_Double", "_cast_Float", "_cast_Half", "_cast_Int", "_cast_Long", "_cast_Short",
         "_embedding_bag_sparse_backward", "_gather_sparse_backward", "_nested_compute_contiguous_strides_offsets",
-        "_remove_batch_dim", "_saturate_weight_to_fp16", "_to_cpu", "_unsafe_view", "align_tensors", "atleast_1d", "atleast_2d",
+        "_remove_batch_dim", "_reshape_from_tensor", "_saturate_weight_to_fp16", "_to_cpu", "_unsafe_view", "align_tensors", "atleast_1d", "atleast_2d",
         "atleast_3d", "broadcast_tensors", "cartesian_prod", "conj_physical", "cumprod_backward", "data", "dequantize", "einsum",
-        "embedding_backward", "embedding_sparse_backward", "gather_backward", "histogram", "histogramdd", "lift",
+        "embedding_backward", "embedding_sparse_backward", "flatten_dense_tensors", "gather_backward", "histogram", "histogramdd", "lift",
         "linalg_multi_dot", "chain_matmul", "meshgrid", "pin_memory", "set", "set_", "set_data", "sparse_bsc_tensor",
         "sparse_bsr_tensor", "sparse_compressed_tensor", "sparse_coo_tensor", "sparse_csc_tensor", "sparse_csr_tensor",
         "_sparse_bsc_tensor_unsafe", "_sparse_bsr_tensor_unsafe", "_sparse_compressed_tensor_unsafe",

@@ -82,6 +82,12 @@ def operators() -> tuple[str, ...]:
 
 
 @cache
+def packets() -> frozenset[str]:
+    """Return the names of the operators that the table holds, without their overloads."""
+    return frozenset(target.rpartition(".")[0] for target in _table().ops)
+
+
+@cache
 def lookup(target: str) -> OpInfo | None:
     """Return what the table knows about a target such as ``aten.add.Tensor``; `None` if it does not hold it."""
     entry = _table().ops.get(target)
