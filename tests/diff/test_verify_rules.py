@@ -353,7 +353,6 @@ def test_chains_of_duplicates():
 NOT_MERGED = {
     "random draws": ("aten.rand_like.default", ("%x",)),
     "memory that is not initialised": ("aten.empty_like.default", ("%x",)),
-    "views": ("aten.view.default", ("%x", [16])),
     "collectives": ("_c10d_functional.all_reduce.default", ("%x", "sum", "0")),
     "an operator of a user": ("mine.op.default", ("%x",)),
     "a function of a user": ("from.elsewhere", ("%x",)),
@@ -425,6 +424,34 @@ def test_duplicates_that_are_results():
     two = twice("aten.sin.default", "aten.sin.default", outputs=("s", "t", "d"))
     one = twice("aten.sin.default", None, use=("%s", "%s"), outputs=("s", "s", "d"))
     assert refused(two, one)
+
+
+def test_a_duplicate_of_a_result():
+    """One of two is returned, and nobody else can reach the other; where its user is a view of it, that is returned too."""
+    two, one = (
+        twice("aten.sin.default", "aten.sin.default", outputs=("s", "d")),
+        twice("aten.sin.default", None, use=("%s", "%s"), outputs=("s", "d")),
+    )
+    accepted(two, one, {"merged duplicates": 1})
+
+    def seen(second: bool) -> Program:
+        nodes = (call("t", "aten.sin.default", "%x"),) if second else ()
+        view = call("v", "aten.view.default", "%t" if second else "%s", [16])
+        return made(given("x"), call("s", "aten.sin.default", "%x"), *nodes, view, outputs=("s", "v"))
+
+    assert refused(seen(True), seen(False))
+
+
+def test_duplicate_views():
+    args = ("%x", [16])
+    two = twice("aten.view.default", "aten.view.default", args=args)
+    accepted(two, twice("aten.view.default", None, use=("%s", "%s"), args=args), {"merged duplicates": 1})
+    for written in ("%x", "%s"):
+        write = (call("w", "aten.add_.Tensor", written, 1.0),)
+        two = twice("aten.view.default", "aten.view.default", args=args, between=write)
+        assert refused(two, twice("aten.view.default", None, use=("%s", "%s"), args=args, between=write))
+    two = twice("aten.view.default", "aten.view.default", args=args, outputs=("s", "t"))
+    assert refused(two, twice("aten.view.default", None, use=("%s", "%s"), args=args, outputs=("s", "s")))
 
 
 def test_symbolic_sizes_computed_twice():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from graphlens.diff.check.live import Facts, epochs
 from graphlens.diff.check.storage import Sources, Storages
-from graphlens.diff.effects import PURE
+from graphlens.diff.effects import PURE, hands_on_first
 from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, children
 from graphlens.program.graph import Node
 from graphlens.program.value import SymValue, TensorValue, Value
@@ -20,7 +21,8 @@ class Merged:
     """What is computed twice on one side of a pair of graphs, and perhaps once on the other.
 
     Only what is exact: the same operator on the same operands, nothing that it reads is ever written, it draws nothing,
-    and its result is neither written nor returned, so that nobody can tell one tensor from two.
+    its result is not written, and at most one result of the graph holds its storage, so that nobody can tell one tensor from
+    two. Views are repeatable too: of one tensor they are the same elements.
     """
 
     def __init__(self, sources: Sources) -> None:
@@ -56,14 +58,15 @@ def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], storages: St
         return _NONE
     targets = {node.target for node in lone}
     output = facts.graph.output
-    kept = storages.written | storages.roots(output.inputs if output is not None else ())
+    results = output.inputs if output is not None else ()
+    returned = Counter(storages.root(name) for name in results if name in facts.nodes)
     leader: dict[str, str] = {}
     states = epochs(facts)
     classes: dict[object, list[str]] = {}
     for node in facts.graph.nodes:
         if node.target not in targets or node.name not in facts.live:
             continue  # a dead pair may disagree
-        if _repeatable(node, facts) and _unseen(node, storages, kept):
+        if _repeatable(node, facts) and _unseen(node, storages):
             key = _key(node, leader)
             if key is not None:
                 key = (key, states.get(node.name, 0))
@@ -73,7 +76,11 @@ def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], storages: St
     found: dict[str, frozenset[str]] = {}
     for members in classes.values():
         partners = paired.intersection(members)
-        if partners and len(partners) < len(members):
+        if (
+            partners
+            and len(partners) < len(members)
+            and (_one_object(facts.nodes[members[0]]) or sum(returned[root] for root in storages.roots(members)) <= 1)
+        ):
             found |= dict.fromkeys(members, partners)
     return found
 
@@ -85,14 +92,17 @@ def _repeatable(node: Node, facts: Facts) -> bool:
     if node.op != "call_function" or node.subgraphs or "empty" in node.target:
         return False
     does = facts.does.get(node.name, PURE)
-    return does is PURE or (does.pure and isinstance(node.value, SymValue))
+    return does is PURE or (does.pure and (isinstance(node.value, SymValue) or hands_on_first(node.target)))
 
 
-def _unseen(node: Node, storages: Storages, kept: set[str]) -> bool:
-    """Whether nobody can tell whether there are one or two of it."""
-    if node.op == "get_attr" or isinstance(node.value, SymValue):
-        return True
-    return storages.root(node.name) not in kept and storages.written.isdisjoint(storages.roots(node.inputs))
+def _one_object(node: Node) -> bool:
+    """Whether it is the same object, or an immutable one, however often it is asked for."""
+    return node.op == "get_attr" or isinstance(node.value, SymValue)
+
+
+def _unseen(node: Node, storages: Storages) -> bool:
+    """Whether nothing is written that would tell one of it from two."""
+    return _one_object(node) or storages.written.isdisjoint(storages.roots((node.name, *node.inputs)))
 
 
 def _key(node: Node, leader: Mapping[str, str]) -> object | None:

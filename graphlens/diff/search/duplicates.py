@@ -29,6 +29,36 @@ def duplicates_step(match: Match, keys: Keys, intern: Interner) -> int:
     return made
 
 
+def prefer_names(match: Match) -> None:
+    """Of duplicates of which one has no partner, leave the partner to the one of its name, unless it shares fewer users."""
+    for f in [i for i, mate in enumerate(match.mate_a) if mate == FREE]:
+        for p in _paired_duplicates(match.a, f, match.mate_a):
+            j = match.mate_a[p]
+            if match.b.nodes[j].name == match.a.nodes[f].name and match.how[p]:
+                _exchange(match, (p, j), (f, j))
+    for f in [j for j, mate in enumerate(match.mate_b) if mate == FREE]:
+        for q in _paired_duplicates(match.b, f, match.mate_b):
+            i = match.mate_b[q]
+            if match.a.nodes[i].name == match.b.nodes[f].name and match.how[i]:
+                _exchange(match, (i, q), (i, f))
+
+
+def _paired_duplicates(table: Table, f: int, mate: list[int]) -> list[int]:
+    """List paired nodes that compute the same from the same as a free one."""
+    operands = table.operands[f]
+    if not operands or table.effect[f] or f in table.twin or len(table.users[operands[0]]) > _MOST_USES:
+        return []
+    beside = dict.fromkeys(use >> SLOT_BITS for use in table.users[operands[0]])
+    return [p for p in beside if mate[p] >= 0 and table.key[p] == table.key[f] and table.operands[p] == operands]
+
+
+def _exchange(match: Match, old: tuple[int, int], new: tuple[int, int]) -> None:
+    shared = [_shared_users(match, [i], {j: 0}).get((i, j), 0) for i, j in (old, new)]
+    if shared[0] <= shared[1] and match.mate_a[old[0]] == old[1]:
+        match.part(*old)
+        match.pair(*new, "symmetric", 0.8, ("computed from the same as another", "the same name"))
+
+
 def _by_number(table: Table, up: dict[int, int]) -> dict[int, list[int]]:
     """Sort free nodes by their numbers, leaving out what depends on an input that nothing names."""
     found: dict[int, list[int]] = defaultdict(list)

@@ -147,7 +147,8 @@ def interchangeable(
     match: Match, keys: tuple[list[int], list[int]], modules: tuple[list[int], list[int]]
 ) -> list[Entry]:
     """List free nodes of the same key and surroundings on both sides, which evidence cannot tell apart."""
-    free_a, free_b = match.free()
+    _pair_dead(match, keys)
+    free_a, free_b = ([i for i in free if t.live[i]] for t, free in zip((match.a, match.b), match.free(), strict=True))
     left, right = _classes(match.a, free_a, keys[0], modules[0]), _classes(match.b, free_b, keys[1], modules[1])
     found: list[Entry] = []
     for place, ours in left.items():
@@ -155,6 +156,16 @@ def interchangeable(
         if theirs and any(not witnesses(match, i, j).hard for i in ours[:4] for j in theirs[:4]):
             found.append((ours, theirs, _reason(match, ours, theirs)))
     return found
+
+
+def _pair_dead(match: Match, keys: tuple[list[int], list[int]]) -> None:
+    """Of what nothing depends on, pair what has the same name and the same key; which is which changes no result."""
+    free_a, free_b = match.free()
+    named = {match.b.nodes[j].name: j for j in free_b if not match.b.live[j]}
+    for i in free_a:
+        j = named.get(match.a.nodes[i].name, -1)
+        if j >= 0 and not match.a.live[i] and keys[0][i] == keys[1][j]:
+            match.pair(i, j, "similar", 0.6, ("nothing depends on either, the same name",))
 
 
 def _classes(

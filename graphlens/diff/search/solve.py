@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphlens.diff.search.colors import Painter, color_step
-from graphlens.diff.search.duplicates import duplicates_step
+from graphlens.diff.search.duplicates import duplicates_step, prefer_names
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
 from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_twins
@@ -61,6 +61,7 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
             unused_step(match, full.keys, modules)
         match.homes = None
     _pairs(match, full, intern, modules)
+    prefer_names(match)
     pair_twins(match)
     return Solved(match, (*undecided, *_rest(match, full.keys, modules)))
 
