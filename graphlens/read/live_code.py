@@ -12,7 +12,8 @@ from typing import Any
 from torch import nn
 
 from graphlens.program.graph import NO_HOOKS
-from graphlens.read.live_fingerprint import fingerprint, heeds_training, hooks_of
+from graphlens.read.live_fingerprint import fingerprint
+from graphlens.read.live_modules import heeds_training, hooks_of
 from graphlens.read.live_names import known_by_name, shorten, target_text, type_name
 
 

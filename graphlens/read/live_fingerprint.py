@@ -15,6 +15,7 @@ from torch import nn
 
 from graphlens.program.argument import NOT_ALL_READ
 from graphlens.read.live_content import content_of
+from graphlens.read.live_modules import SETTINGS_OF_ALL, heeds_training, hooks_of
 from graphlens.read.live_names import known_by_name, object_text, python_attribute, target_text, type_name
 from graphlens.read.live_torch import script_code, script_state
 
@@ -22,12 +23,11 @@ _BUDGET = 200_000
 _LONGEST_DIGEST = 1 << 26
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))
 _EXACT = frozenset(_PLAIN)
-_SETTINGS_OF_ALL = frozenset(vars(nn.Module())) | {"_is_full_backward_hook"}
-_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+_OF_KERNELS = ("fn", "src", "configs", "keys", "values", "reset_to_zero", "restore_value")
+"""What decides what a triton kernel does, and is not what it has compiled so far."""
 _OWN = frozenset(("torch", *sys.stdlib_module_names))
 
-_ADDRESS = re.compile(r"\d{9,}")
-"""How names of torch's context variables end."""
+_ADDRESS = re.compile(r"\d{9,}")  # how names of torch's context variables end
 
 
 class Parts(NamedTuple):
@@ -62,22 +62,6 @@ def fingerprint(obj: Any) -> str:
     return f"{state.hexdigest()} {NOT_ALL_READ}" if stack or partly else state.hexdigest()
 
 
-def heeds_training(kind: type) -> bool:
-    """Whether any method of a module's class names `training`; of most it changes nothing."""
-    return any(
-        "training" in function.__code__.co_names
-        for base in kind.__mro__
-        if base not in (nn.Module, object)
-        for function in vars(base).values()
-        if isinstance(function, types.FunctionType)
-    )
-
-
-def hooks_of(module: nn.Module) -> dict[str, list[Any]]:
-    """What runs before and after a module's own code, by the kind of hook."""
-    return {key: list(held.values()) for key in _HOOKS if (held := vars(module).get(key))}
-
-
 def _open(obj: Any) -> Parts:
     for kind, take in _KINDS:
         if isinstance(obj, kind):
@@ -100,6 +84,8 @@ def _settings(obj: Any) -> dict[Any, Any]:
         for name in (slots,) if isinstance(slots, str) else slots:
             if name not in ("__dict__", "__weakref__"):
                 found[name] = python_attribute(obj, name)
+    if "fn" in found and type(obj).__module__.partition(".")[0] == "triton":
+        return {key: found[key] for key in _OF_KERNELS if key in found}
     return found
 
 
@@ -188,7 +174,7 @@ _WRAPPING = ("__func__", "fget", "func")
 
 
 def _module(obj: nn.Module) -> Parts:
-    own: dict[str, Any] = {key: held for key, held in vars(obj).items() if key not in _SETTINGS_OF_ALL}
+    own: dict[str, Any] = {key: held for key, held in vars(obj).items() if key not in SETTINGS_OF_ALL}
     own |= hooks_of(obj)
     if heeds_training(type(obj)):
         own["training"] = obj.training

@@ -20,6 +20,7 @@ from graphlens.read.live_code import function_code, hooks_code, module_code
 from graphlens.read.live_meta import Interned, graph_metadata, to_metadata
 from graphlens.read.live_names import python_attribute, target_text, type_name
 from graphlens.read.live_torch import schema_of, symbolic_operators
+from graphlens.read.live_triton import kernel_arguments
 from graphlens.read.live_values import Storages, to_value
 
 _CALLED: Where = ("module",)
@@ -88,15 +89,19 @@ def _node(
         op=node.op,
         target=target,
         args=args,
-        kwargs=freeze((str(key), to_argument(item, node.graph, passed=True)) for key, item in node.kwargs.items())
-        if node.kwargs
-        else EMPTY,
+        kwargs=_keywords(node, target) if node.kwargs else EMPTY,
         value=to_value(held, storages) if has_value else None,
         meta=to_metadata(node, storages, interned),
         arg_names=argument_names(node.target, len(args)) if node.op == "call_function" else (),
         code=_code(node, owner, found),
         subgraphs=_subgraphs(target, args, found) if found else (),
     )
+
+
+def _keywords(node: fx.Node, target: str) -> Mapping[str, Argument]:
+    named = kernel_arguments(node.kwargs) if target.startswith("higher_order.triton_kernel_wrapper") else EMPTY
+    given = ((str(key), item) for key, item in node.kwargs.items())
+    return freeze((k, named[k] if k in named else to_argument(item, node.graph, passed=True)) for k, item in given)
 
 
 def _code(node: fx.Node, owner: torch.nn.Module | None, found: Sequence[Found]) -> str:

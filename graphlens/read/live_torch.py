@@ -172,3 +172,12 @@ def script_state(obj: Any) -> Any | None:
         return obj.__getstate__()
     except (RuntimeError, AttributeError):
         return None
+
+
+def triton_table() -> tuple[Mapping[int, Any], Mapping[int, Any]]:
+    """Kernels and constant arguments by the numbers that nodes have for them (`kernel_side_table`, torch 2.3 to 2.13)."""
+    try:
+        from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table
+    except ImportError:
+        return {}, {}
+    return kernel_side_table.id_to_kernel, getattr(kernel_side_table, "constant_args", {})

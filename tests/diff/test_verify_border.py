@@ -422,3 +422,15 @@ def test_a_refusal_that_no_row_explains_has_one_of_its_own():
     assert {(row.family, row.aspect) for row in diff.rows} == {("weights", "value"), ("proof", "schema")}
     assert not compare(a, b, ignore=["weights"]).ok
     assert compare(a, replace(b, schemas=a.schemas), ignore=["weights"]).ok
+
+
+@pytest.mark.parametrize(("symbol", "same"), [("u9", True), ("s9", False), ("u0", False)])
+def test_a_range_of_a_number_that_is_computed_nowhere(symbol, same):
+    """Exporting with strict=True leaves such ranges behind, and loading does not bring them back."""
+    count = SymValue("SymInt", "u0")
+    plain = made(given("x"), call("n", "aten.item.default", "%x", value=count), outputs=("n",))
+    ranged = replace(plain, ranges=freeze({symbol: Range(1, 4)}))
+    assert proof(ranged, plain).same is same
+    assert proof(plain, ranged).same is same
+    if same:
+        assert dict(proof(ranged, plain).rules) == {"ranges of symbols that are in no value": 1}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from graphlens.diff.check.boundary import signed
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.symbols import Renaming
+from graphlens.program.argument import Const, leaves
 from graphlens.program.expr import free_symbols, rename_symbols
 from graphlens.program.parts import Range
 from graphlens.program.program import Program
+from graphlens.program.symbols import symbol_users
+
+UNUSED = "ranges of symbols that are in no value"
+_UNBACKED = re.compile(r"z?uf?\d+")
 
 
 def check_bounds(a: Program, b: Program, renaming: Renaming, findings: Findings) -> None:
@@ -36,12 +42,31 @@ def _check_ranges(a: Program, b: Program, renaming: Renaming, findings: Findings
             word = _direction(ours, right[image])
             findings.refuse("program", "", "", "ranges", f"{word}: {text} in {ours} and {right[image]}")
         elif image not in right and not unknown:
-            findings.refuse("program", "", "", "ranges", f"b is weaker: no range for {text} in {ours}")
+            _missing(a, text, f"b is weaker: no range for {text} in {ours}", findings)
     for text, theirs in right.items():
         if text not in left and not unknown:
-            findings.refuse("program", "", "", "ranges", f"b is stronger: a has no range for {text} in {theirs}")
+            _missing(b, text, f"b is stronger: a has no range for {text} in {theirs}", findings)
     if unknown and left.keys() != right.keys():
         findings.assumptions["one side has no signature and records no ranges"] += 1
+
+
+def _missing(program: Program, text: str, message: str, findings: Findings) -> None:
+    """Refuse a range that one side lacks, unless it is for a number that the program computes nowhere: it promises nothing."""
+    if _UNBACKED.fullmatch(text) and not _mentions(program, text):
+        findings.rules[UNUSED] += 1
+    else:
+        findings.refuse("program", "", "", "ranges", message)
+
+
+def _mentions(program: Program, symbol: str) -> bool:
+    if symbol in symbol_users(program.graphs) or any(symbol in free_symbols(text) for text in program.guards):
+        return True
+    arguments = (arg for graph in program.graphs.values() for n in graph.nodes for arg in (*n.args, *n.kwargs.values()))
+    return any(
+        isinstance(leaf, Const) and leaf.kind == "sym" and symbol in free_symbols(leaf.text)
+        for argument in arguments
+        for leaf in leaves(argument)
+    )
 
 
 def _ranges(program: Program) -> dict[str, Range]:

@@ -96,16 +96,20 @@ def _code(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         bench.findings.unknown[UNREAD] += 1
     elif (a.code or b.code) and not a.code == b.code == NO_HOOKS:
         bench.findings.assumptions[SAME_CODE if a.code == b.code else SAME_NAME] += 1
-    elif not a.subgraphs and (a.op == "call_module" or (_foreign(a.target) and a.target not in bench.schemas)):
+    elif not a.subgraphs and (a.op == "call_module" or (_foreign(a) and a.target not in bench.schemas)):
         bench.findings.assumptions[SAME_NAME] += 1
     return None
 
 
-@cache
-def _foreign(target: str) -> bool:
-    """Whether a target is none of torch's operators nor a function of torch or Python, which are known by name."""
-    if "triton_kernel_wrapper" in target:  # names its kernel by a number in a table of the process
+def _foreign(node: Node) -> bool:
+    """Whether a call is of none of torch's operators nor a function of torch or Python, which are known by name."""
+    if type(node.kwargs.get("kernel_idx")) is int:  # names a triton kernel by a number in a table of the process
         return True
+    return _unknown_name(node.target)
+
+
+@cache
+def _unknown_name(target: str) -> bool:
     return lookup(target) is None and not target.startswith(KNOWN_FUNCTIONS)
 
 
