@@ -143,6 +143,24 @@ def _join(joined: dict[tuple[str, int], tuple[str, int]], x: tuple[str, int], y:
         joined[right] = left
 
 
+def pair_named(match: Match, keys: tuple[list[int], list[int]], modules: tuple[list[int], list[int]]) -> int:
+    """Pair free nodes that are alone with their key and surroundings on either side and have one name; return how many.
+
+    That only one of a kind is left says nothing, for it may as well have been taken out here and put in there; that it has
+    the name too does, where no neighbour says otherwise.
+    """
+    free_a, free_b = match.free()
+    left, right = _classes(match.a, free_a, keys[0], modules[0]), _classes(match.b, free_b, keys[1], modules[1])
+    made = 0
+    for place, ours in left.items():
+        theirs = right.get(place, ())
+        if len(ours) == len(theirs) == 1 and match.a.nodes[ours[0]].name == match.b.nodes[theirs[0]].name:
+            i, j = ours[0], theirs[0]
+            if match.a.nodes[i].op == "call_function" and not witnesses(match, i, j).hard:
+                made += match.pair(i, j, "similar", 0.6, ("the same name, and no other of its kind is left",))
+    return made
+
+
 def interchangeable(
     match: Match, keys: tuple[list[int], list[int]], modules: tuple[list[int], list[int]]
 ) -> list[Entry]:

@@ -8,7 +8,7 @@ from graphlens.diff.search.colors import Painter, color_step
 from graphlens.diff.search.duplicates import duplicates_step, prefer_names
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
-from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_twins
+from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_named, pair_twins
 from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
@@ -61,6 +61,8 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
             unused_step(match, full.keys, modules)
         match.homes = None
     _pairs(match, full, intern, modules)
+    if match.open() and pair_named(match, full.keys, modules):
+        _pairs(match, full, intern, modules)
     prefer_names(match)
     pair_twins(match)
     return Solved(match, (*undecided, *_rest(match, full.keys, modules)))
