@@ -21,6 +21,7 @@ from graphlens.diff.settings import DEFAULTS, Settings
 from graphlens.diff.severity import Selector, selects
 from graphlens.diff.verdict import roots, verdict
 from graphlens.errors import DiffError
+from graphlens.program.collector import without_collector
 from graphlens.program.display import Displayable
 from graphlens.program.program import Program
 
@@ -94,7 +95,8 @@ class Diff(Displayable):
         """One row per distinct edit, as data."""
         if "patterns" in self.stored:
             return tuple(self.stored["patterns"])
-        return make_patterns(self.rows, self.a, self.b)
+        with without_collector():
+            return make_patterns(self.rows, self.a, self.b)
 
     @cached_property
     def lone_modules(self) -> tuple[LoneModule, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from msgspec import structs
@@ -177,11 +178,15 @@ def _edit(row: Mismatch, slots: tuple[Slots, Slots]) -> tuple[str, Edit]:
     field = row.field.partition("[")[0] if at_program else row.field
     told = row.family not in _UNTOLD and row.aspect != "ambiguous" and not (at_program and row.kind == "renamed")
     named = row.aspect in ("rewired", "length") or row.field == "val.storage"
-    sides = [_NUMBERED_NAME.sub("", side) if named else side for side in (row.a, row.b)]
-    if split_module(region)[0]:
-        inside = re.compile(rf"(?<![\w.]){re.escape(region)}(?=\.[A-Za-z_])")
-        sides = [inside.sub("…", side) for side in sides]
-    return region, (slot, field, row.kind, row.aspect, row.where, *(sides if told else ("", "")))
+    sides = [_NUMBERED_NAME.sub("", side) if named else side for side in (row.a, row.b)] if told else ["", ""]
+    if told and split_module(region)[0]:
+        sides = [_names_inside(region).sub("…", side) if region in side else side for side in sides]
+    return region, (slot, field, row.kind, row.aspect, row.where, sides[0], sides[1])
+
+
+@lru_cache(maxsize=1024)
+def _names_inside(region: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.]){re.escape(region)}(?=\.[A-Za-z_])")
 
 
 def _pattern(regions: tuple[str, ...], edits: list[Edit], found: Mapping[Edit, Mapping[str, Mismatch]]) -> Pattern:
@@ -227,5 +232,6 @@ def _lone_text(row: Mismatch, rows: list[Mismatch]) -> str:
     return shorten(f"only in {_LONE[row.kind]}: {plural(targets.total(), 'node')} ({most}{more}){state}", 160)
 
 
+@lru_cache(maxsize=65536)
 def _natural(text: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text[:300]) if part)

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
-from graphlens.program.argument import Argument, Ref, leaves
-from graphlens.program.graph import Graph, Node
+from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, leaves
+from graphlens.program.graph import Graph, Node, modules_of
 from graphlens.program.program import Program
 
 
@@ -98,18 +98,19 @@ def _lower_bound(a: Graph, b: Graph) -> int:
 
 
 def _edges(a: Graph, b: Graph, mate: Mapping[str, str]) -> Counter[str]:
-    counts: Counter[str] = Counter()
+    edges = agree = rewired = 0
     for x, y in mate.items():
-        partner = b[y]
-        ours, theirs = _operands(a[x]), _operands(partner)
-        for place, used in ours.items():
-            if used not in mate:
+        theirs = None
+        for place, used in _operands(a[x]).items():
+            partner = mate.get(used)
+            if partner is None:
                 continue
-            counts["edges"] += 1
+            theirs = _operands(b[y]) if theirs is None else theirs
             other = theirs.get(place)
-            counts["edges_agree"] += mate[used] == other
-            counts["edges_rewired"] += other is not None and mate[used] != other
-    return counts
+            edges += 1
+            agree += partner == other
+            rewired += other is not None and partner != other
+    return Counter(edges=edges, edges_agree=agree, edges_rewired=rewired)
 
 
 def _operands(node: Node) -> dict[tuple[int | str, int], str]:
@@ -118,27 +119,32 @@ def _operands(node: Node) -> dict[tuple[int | str, int], str]:
     for key, argument in places:
         if isinstance(argument, Ref):
             found[key, 0] = argument.node
-        else:
+        elif isinstance(argument, Seq | Map | Slice):
             found |= {(key, i): leaf.node for i, leaf in enumerate(leaves(argument)) if isinstance(leaf, Ref)}
     return found
 
 
 def _regions(a: Graph, b: Graph, mate: Mapping[str, str]) -> Counter[str]:
+    inside_a, inside_b = map(_modules, (a, b))
     went: dict[str, Counter[str]] = {}
     for x, y in mate.items():
-        module = a[x].module
+        module = inside_a[x]
         if module:
-            went.setdefault(module, Counter())[b[y].module] += 1
-    home = {module: targets.most_common(1)[0][0] for module, targets in went.items()}
-    split = {module: targets.total() - targets[home[module]] for module, targets in went.items()}
+            went.setdefault(module, Counter())[inside_b[y]] += 1
+    split = [targets.total() - max(targets.values()) for targets in went.values()]
     out_of_place = 0
     for x, y in mate.items():
+        if not inside_a[x]:
+            continue
         for used in a[x].inputs:
-            if used in mate and a[used].module and a[x].module:
-                inside = a[used].module == a[x].module
-                out_of_place += inside != (b[mate[used]].module == b[y].module)
+            if used in mate and inside_a[used]:
+                out_of_place += (inside_a[used] == inside_a[x]) != (inside_b[mate[used]] == inside_b[y])
     return Counter(
-        regions_split=sum(1 for count in split.values() if count),
-        nodes_split=sum(split.values()),
+        regions_split=sum(1 for count in split if count),
+        nodes_split=sum(split),
         children_out_of_place=out_of_place,
     )
+
+
+def _modules(graph: Graph) -> dict[str, str]:
+    return {node.name: module for node, module in zip(graph.nodes, modules_of(graph.nodes), strict=True)}

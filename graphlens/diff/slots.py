@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from graphlens.diff.rows import Mismatch
+from graphlens.program.graph import modules_of
 from graphlens.program.program import ROOT, Program
 
 _STEP: Final = re.compile(r"_\d+(?=\.|$)")
@@ -37,9 +39,9 @@ def slots_of(program: Program | None) -> Slots:
     seen: dict[tuple[str, str, str, str], int] = defaultdict(int)
     for path, graph in program.graphs.items():
         plain_path = _STEP.sub("", path)
-        for node in graph.nodes:
-            region, inside = split_module(node.module)
-            home = region or path or node.module
+        for node, module in zip(graph.nodes, modules_of(graph.nodes), strict=True):
+            region, inside = split_module(module)
+            home = region or path or module
             target = node.target if node.op not in ("placeholder", "get_attr") else node.op
             key = (home + "\0" + path, inside, plain_path, target)
             homes[path, node.name] = (home, (plain_path, inside, target, seen[key]))
@@ -51,6 +53,7 @@ def slots_of(program: Program | None) -> Slots:
     return Slots(homes, inputs, {fqn: argument for fqn, argument in inputs if fqn})
 
 
+@lru_cache(maxsize=65536)
 def split_module(module: str) -> tuple[str, str]:
     """Split a module path after its first number: ``layers.3.attn.q`` into ``layers.3`` and ``attn.q``."""
     parts = module.split(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -116,6 +116,19 @@ class Node(Struct, frozen=True, kw_only=True, gc=False):
         """The innermost module path with its call index; ``""`` for the root or unknown."""
         stack = self.module_stack
         return stack[-1].call if stack else ""
+
+
+def modules_of(nodes: Iterable[Node]) -> list[str]:
+    """Return the innermost module of each node; of a module stack that several share it is found once."""
+    known: dict[int, str] = {}
+    found = []
+    for node in nodes:
+        stack = id(node.meta.get("nn_module_stack"))
+        module = known.get(stack)
+        if module is None:
+            module = known[stack] = node.module
+        found.append(module)
+    return found
 
 
 class Graph(Struct, frozen=True, dict=True):

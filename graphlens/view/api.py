@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphlens.errors import ViewError
 from graphlens.program.program import Program
 from graphlens.view.layout import TIME_LIMIT
-from graphlens.view.options import check_options
+from graphlens.view.options import check_options, choose
 
 if TYPE_CHECKING:
     from graphlens.view.widget import GraphView
@@ -68,9 +68,10 @@ def mimebundle(
 ) -> dict[str, Any]:
     """Return what a notebook shows of a result: the widget with static HTML and text beside it.
 
-    Where the widget cannot be made, because the front end is not built, there is still the rest.
+    Where the widget cannot be made, because the front end is not built, there is still the rest; of what cannot be drawn,
+    as a diff that was read back without its programs, the text.
     """
-    from graphlens.view.static import StaticView
+    from graphlens.view.static import StaticView, plain_bundle
 
     options = check_options(1, "", "relative")
     if _in_terminal():
@@ -83,7 +84,10 @@ def mimebundle(
             pass
         else:
             return data
-    return StaticView((obj,), options)._repr_mimebundle_(include, exclude)
+    try:
+        return StaticView((obj,), options)._repr_mimebundle_(include, exclude)
+    except ViewError:
+        return choose(plain_bundle((obj,)), include, exclude)
 
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
+from graphlens.program.collector import without_collector
+from graphlens.program.program import Program
+from graphlens.progress import phases
 from graphlens.view import payload
 from graphlens.view.builder import Builder
 from graphlens.view.draw.svg import Marks
 from graphlens.view.payload import Payload
 from graphlens.view.privacy import Source
 from graphlens.view.scene import Scene
-from graphlens.view.sections import section
+from graphlens.view.sections import check_section, section
 
 
 class Built(Struct, frozen=True):
@@ -33,8 +36,10 @@ def build(objects: Sequence[Any], *, title: str = "", source: Source = "relative
     ViewError
         If one of them is nothing that can be shown.
     """
-    builder = Builder(source, expand)
-    sections = [section(builder, obj) for obj in objects]
+    count = size(objects)
+    with without_collector(), phases(_steps(objects), count) as done:
+        builder = Builder(source, expand, done)
+        sections = [section(builder, obj) for obj in objects]
     document = Payload(
         version=payload.VERSION,
         generator=f"graphlens {importlib.import_module('graphlens').__version__}",
@@ -45,6 +50,45 @@ def build(objects: Sequence[Any], *, title: str = "", source: Source = "relative
         sections=sections,
     )
     return Built(document, builder.scenes, builder.marks)
+
+
+def check_showable(objects: Sequence[Any]) -> None:
+    """Refuse what `build` would refuse, before it starts.
+
+    Raises
+    ------
+    ViewError
+        If one of them is nothing that can be shown.
+    """
+    for obj in objects:
+        check_section(obj)
+
+
+def size(objects: Sequence[Any]) -> int:
+    """Count the nodes of the programs that objects show."""
+    programs = {id(program): program for obj in objects for program in _programs(obj)}
+    return sum(len(graph) for program in programs.values() for graph in program.graphs.values())
+
+
+def _programs(obj: Any) -> list[Program]:
+    held = getattr(obj, "programs", None)
+    found = [
+        obj,
+        getattr(obj, "a", None),
+        getattr(obj, "b", None),
+        *(held.values() if isinstance(held, Mapping) else ()),
+    ]
+    return [program for program in found if isinstance(program, Program)]
+
+
+def _steps(objects: Sequence[Any]) -> tuple[str, ...]:
+    """Name what is drawn, one after the other: each program, and what joins two of them."""
+    found: list[str] = []
+    for obj in objects:
+        diffs = getattr(obj, "diffs", None)
+        found += ["drawing"] * len(_programs(obj))
+        found += ["joining"] * (len(diffs) if isinstance(diffs, Mapping) else int(hasattr(obj, "alignment")))
+    return (*found, "writing")
 
 
 def build_payload(objects: Sequence[Any], **options: Any) -> Payload:

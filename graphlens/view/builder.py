@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphlens.program.program import Program
 from graphlens.view import payload
 from graphlens.view.diff_data import diff_data
 from graphlens.view.draw.svg import Marks
+from graphlens.view.drawn import Drawn, draw
+from graphlens.view.forms import Forms
 from graphlens.view.opening import first_open
 from graphlens.view.payload import View
 from graphlens.view.privacy import Source
@@ -23,14 +25,17 @@ _SEPARATOR = re.compile(r"[/\\]+")
 class Builder:
     """Programs and diffs by index; what stands in several sections is written once."""
 
-    def __init__(self, source: Source, expand: int) -> None:
+    def __init__(self, source: Source, expand: int, done: Callable[[], None] = lambda: None) -> None:
         self.text = Interner()
         self.source = source
         self.expand = expand
+        self._done = done
         self.programs: list[payload.ProgramData] = []
         self.diffs: list[payload.DiffData] = []
         self.scenes: dict[tuple[str, int], Scene] = {}
         self.marks: dict[tuple[str, int], Marks] = {}
+        self._forms = Forms()
+        self._drawn: list[Drawn] = []
         self._programs: dict[int, tuple[Program, int]] = {}
         self._diffs: dict[int, tuple[Any, int]] = {}
 
@@ -39,10 +44,12 @@ class Builder:
         known = self._programs.get(id(program))
         if known is None:
             name = name or self.short_names([program.origin.name])[0] or program.origin.kind
-            data, scene = program_data(program, self.text, name=name, source=self.source)
+            drawn = draw(program, self._forms)
             known = self._programs[id(program)] = (program, len(self.programs))
-            self.programs.append(data)
-            self.scenes["program", known[1]] = scene
+            self.programs.append(program_data(drawn, self.text, name=name, source=self.source))
+            self.scenes["program", known[1]] = drawn.scene
+            self._drawn.append(drawn)
+            self._done()
         return known[1]
 
     def program_view(self, program: Program, label: str = "", *, name: str = "") -> View:
@@ -55,11 +62,13 @@ class Builder:
         """Add a diff with its programs and return a view of it."""
         known = self._diffs.get(id(diff))
         if known is None:
-            made = diff_data(diff, self.program(diff.a), self.program(diff.b), self.text, name=label)
+            a, b = self.program(diff.a), self.program(diff.b)
+            made = diff_data(diff, (a, b), (self._drawn[a], self._drawn[b]), self.text, name=label)
             known = self._diffs[id(diff)] = (diff, len(self.diffs))
             self.diffs.append(made.data)
             self.scenes["diff", known[1]] = made.scene
             self.marks["diff", known[1]] = made.marks
+            self._done()
         opened = first_open(self.scenes["diff", known[1]], self.expand)
         return View(label, "diff", known[1], opened)
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from graphlens.view import payload
 from graphlens.view.draw.svg import Marks
+from graphlens.view.drawn import Drawn
 from graphlens.view.facts import cell_text, make_table
 from graphlens.view.payload_scene import Table
 from graphlens.view.scene import Scene, columns
@@ -28,17 +29,19 @@ class DiffParts(Struct, frozen=True):
     marks: Marks
 
 
-def diff_data(diff: Any, a: int, b: int, text: Interner, *, name: str) -> DiffParts:
-    """Write a diff (`graphlens.diff.Diff`) between the programs of index `a` and `b`."""
-    union = union_scene(diff.a, diff.b, diff.alignment)
+def diff_data(
+    diff: Any, numbers: tuple[int, int], drawn: tuple[Drawn, Drawn], text: Interner, *, name: str
+) -> DiffParts:
+    """Write a diff (`graphlens.diff.Diff`) between two programs, given by their indices and as they are drawn."""
+    union = union_scene(*drawn, diff.alignment)
     rows = sorted(diff.rows, key=lambda row: (row.cause != "root", _RANK.get(row.severity, 4)))
     boxes = [_box_of(union, row) for row in rows]
     status, severity, cause = _judge(union, rows, boxes)
     shown = rows[:MOST_ROWS]
     data = payload.DiffData(
         name=name,
-        a=a,
-        b=b,
+        a=numbers[0],
+        b=numbers[1],
         verdict=str(diff.verdict),
         proof=proof_text(diff.proof),
         ok=bool(diff.ok),

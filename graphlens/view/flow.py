@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, argument_text, children
+from graphlens.program.argument import Argument, Ref, Seq
 from graphlens.program.graph import Node
 from graphlens.program.program import Program, child_path
+from graphlens.view.forms import Form, used
 from graphlens.view.regions import Tree
 
 
@@ -21,54 +22,19 @@ class Edge(Struct, frozen=True):
     port: int
 
 
-def named_arguments(node: Node) -> Iterator[tuple[str, Argument]]:
-    """Yield the arguments of a node by schema name (`arg2` where unknown), kwargs last."""
-    for i, argument in enumerate(node.args):
-        yield (node.arg_names[i] if i < len(node.arg_names) else f"arg{i}"), argument
-    yield from node.kwargs.items()
-
-
-def operands(node: Node) -> Iterator[tuple[str, str]]:
-    """Yield `(slot, node name)` for each use of another node, left to right, without recursion."""
-    for name, argument in named_arguments(node):
-        stack = [(name, argument)]
-        while stack:
-            slot, top = stack.pop()
-            if isinstance(top, Ref):
-                yield slot, top.node
-            elif isinstance(top, Seq | Map | Slice):
-                stack.extend(reversed(list(_steps(slot, top))))
-
-
-def _steps(slot: str, top: Seq | Map | Slice) -> Iterator[tuple[str, Argument]]:
-    if isinstance(top, Seq):
-        for i, item in enumerate(top.items):
-            yield f"{slot}[{i}]", item
-    elif isinstance(top, Map):
-        for key, item in top.items:
-            yield f"{slot}[{argument_text(key)}]", item
-    else:
-        yield from zip((f"{slot}.start", f"{slot}.stop", f"{slot}.step"), children(top), strict=True)
-
-
-def edges(program: Program, tree: Tree) -> list[Edge]:
+def edges(program: Program, tree: Tree, forms: Sequence[Form]) -> list[Edge]:
     """Return the uses of all nodes, sorted by user; a use of a node that does not exist is left out."""
     found = []
-    for number, node in enumerate(tree.nodes):
-        graph = tree.graph_of[number]
-        for slot, name in operands(node):
-            maker = tree.number(program, graph, name)
-            if maker >= 0:
-                found.append(Edge(maker, number, slot, _port(node)))
+    places = [program.graphs[path].index for path in tree.graphs]
+    for number, (node, graph, form) in enumerate(zip(tree.nodes, tree.graph_of, forms, strict=True)):
+        if not form.slots:
+            continue
+        place, start, port = places[graph], tree.starts[graph], form.port
+        for slot, name in zip(form.slots, used(node, form), strict=True):
+            position = place.get(name)
+            if position is not None:
+                found.append(Edge(start + position, number, slot, port))
     return found
-
-
-def _port(node: Node) -> int:
-    if node.target == "_operator.getitem" and len(node.args) > 1:
-        index = node.args[1]
-        if isinstance(index, int) and not isinstance(index, bool):
-            return index
-    return -1
 
 
 def ties(program: Program, tree: Tree) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphlens.program.graph import Node
+from graphlens.program.value import TensorValue, Value, value_text
 from graphlens.view.escape import printable
 
 _PLAIN = frozenset({"aten", "prims", "prim", "higher_order", "_operator", "builtins", "math", "torch"})
@@ -30,3 +31,20 @@ def op_label(node: Node) -> str:
     name, overloaded, _ = rest.rpartition(".")
     name = name if overloaded else rest
     return clip(name if namespace in _PLAIN else f"{namespace}.{name}")
+
+
+class ValueTexts:
+    """Writes values in short, equal tensors once."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, str] = {}
+
+    def __call__(self, value: Value | None) -> str:
+        """Return a value in the notation of FX, clipped."""
+        if not isinstance(value, TensorValue):
+            return clip(value_text(value))
+        key = (value.dtype, value.shape)
+        text = self._known.get(key)
+        if text is None:
+            text = self._known[key] = clip(value_text(value))
+        return text

@@ -16,7 +16,7 @@ function once(map, key, make) {
   return map.get(key);
 }
 
-function request(model, name) {
+function request(model, kind, name, patience = 60000) {
   const id = `${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
   return new Promise((resolve, reject) => {
     const finish = (settle, value) => {
@@ -25,15 +25,15 @@ function request(model, name) {
       settle(value);
     };
     const onMessage = (message, buffers) => {
-      if (message?.kind !== "asset" || message.id !== id) return;
+      if (message?.kind !== kind || message.id !== id) return;
       if (message.error) finish(reject, new Error(message.error));
-      else finish(resolve, buffers[0]);
+      else finish(resolve, buffers?.[0]);
     };
     const late = () =>
       finish(reject, new Error("graphlens: the kernel does not answer. Run the cell again, or open the HTML report."));
-    const timer = setTimeout(late, 60000);
+    const timer = setTimeout(late, patience);
     model.on("msg:custom", onMessage);
-    model.send({ kind: "asset", id, name });
+    model.send({ kind, id, name });
   });
 }
 
@@ -45,7 +45,7 @@ async function inflate(buffer) {
 function asset(model, name) {
   const digest = model.get("_assets")[name];
   if (!digest) return Promise.reject(new Error(`graphlens: ${name} is not built; run \`npm run build\` in js/`));
-  return once(bytesByDigest, digest, async () => inflate(await request(model, name)));
+  return once(bytesByDigest, digest, async () => inflate(await request(model, "asset", name)));
 }
 
 function bundle(model) {
@@ -58,6 +58,14 @@ function bundle(model) {
       URL.revokeObjectURL(url);
     }
   });
+}
+
+// A large drawing is made when it is first looked at: the answer says that the trait `payload` holds it now.
+async function drawn(model, root) {
+  if (model.get("payload")?.byteLength || !model.get("waits_for")) return;
+  root.textContent = `Drawing ${model.get("waits_for")}…`;
+  await request(model, "payload", "", 600000);
+  root.textContent = "";
 }
 
 async function render({ model, el, signal }) {
@@ -73,6 +81,7 @@ async function render({ model, el, signal }) {
     const style = document.createElement("style");
     style.textContent = new TextDecoder().decode(sheet);
     el.prepend(style);
+    await drawn(model, root);
     const give = (name) => asset(model, name);
     if (!end.signal.aborted) await module.default.render({ model, el: root, signal: end.signal, asset: give });
   } catch (error) {

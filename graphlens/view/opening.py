@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphlens.view.draw.walk import runs, walk_scene
+from graphlens.view.draw.walk import runs, walk_regions
 from graphlens.view.scene import Scene
 
 BUDGET = 150
@@ -24,7 +24,7 @@ def first_open(scene: Scene, depth: int, *, budget: int = BUDGET) -> list[int]:
     budget
         Stop before a region would bring more boxes and regions than this into the picture.
     """
-    regions = walk_scene(scene).regions[: len(scene.regions)]
+    regions = walk_regions(scene).regions[: len(scene.regions)]
     children: list[list[int]] = [[] for _ in regions]
     for number, region in enumerate(scene.regions):
         if region.parent >= 0:

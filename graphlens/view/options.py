@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from msgspec import Struct, structs
@@ -33,3 +34,12 @@ def check_options(expand: Any, title: Any, source: Any) -> Options:
     if isinstance(expand, bool) or not isinstance(expand, int) or expand < 0:
         raise ViewError(f"expand={expand!r} is not a number of levels; give 0, 1, 2 …")
     return Options(expand=expand, title=str(title), source=check_source(source))
+
+
+def choose(data: dict[str, Any], include: Container[str] | None, exclude: Container[str] | None) -> dict[str, Any]:
+    """Keep of a MIME bundle what is asked for."""
+    return {
+        kind: value
+        for kind, value in data.items()
+        if (include is None or kind in include) and (exclude is None or kind not in exclude)
+    }

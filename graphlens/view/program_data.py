@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphlens.program.argument import argument_text
+from graphlens.program.argument import Ref, argument_text
 from graphlens.program.frames import Frame, parse_stack_trace, user_frame
-from graphlens.program.graph import ModuleCall, Node, Provenance
+from graphlens.program.graph import ModuleCall, Node, Provenance, modules_of
 from graphlens.program.program import Program
 from graphlens.program.value import TensorValue, Value, value_leaves, value_text
 from graphlens.progress import each
 from graphlens.view import payload
+from graphlens.view.drawn import Drawn
 from graphlens.view.facets import dtype_words, leaf_facets
 from graphlens.view.facts import program_facts, program_tables, symbol_data
-from graphlens.view.flow import named_arguments
+from graphlens.view.forms import Form
 from graphlens.view.privacy import Source, shorten
-from graphlens.view.regions import Tree, region_tree
-from graphlens.view.scene import Scene, columns, program_scene
+from graphlens.view.scene import columns
 from graphlens.view.wire import Interner
 
 LONGEST_TEXT = 4000
 
 
-def program_data(
-    program: Program, text: Interner, *, name: str = "", source: Source = "relative"
-) -> tuple[payload.ProgramData, Scene]:
-    """Write a program for the front end; the scene is returned too, for a diff that builds on it."""
-    tree = region_tree(program)
-    scene = program_scene(program, tree)
+def program_data(drawn: Drawn, text: Interner, *, name: str = "", source: Source = "relative") -> payload.ProgramData:
+    """Write a program for the front end."""
+    program, tree, scene = drawn.program, drawn.tree, drawn.scene
     tables = _Tables(text, source)
-    nodes = _nodes(tree, tables)
-    data = payload.ProgramData(
+    nodes = _nodes(drawn, tables)
+    return payload.ProgramData(
         name=name or program.origin.name or program.origin.kind,
         facts=program_facts(program, source),
         graphs=list(tree.graphs),
@@ -43,40 +40,63 @@ def program_data(
         symbols=symbol_data(program),
         tables=program_tables(program, text),
     )
-    return data, scene
 
 
-def _nodes(tree: Tree, tables: _Tables) -> payload.Nodes:
-    text, nodes = tables.text, tree.nodes
+def _nodes(drawn: Drawn, tables: _Tables) -> payload.Nodes:
+    text, tree, nodes = tables.text, drawn.tree, drawn.tree.nodes
+    written = MetaTexts(text)
     return payload.Nodes(
         graph=list(tree.graph_of),
         name=[text(node.name) for node in nodes],
         op=[text(node.op) for node in nodes],
         target=[text(node.target) for node in nodes],
         value=[tables.value(node.value) for node in nodes],
-        module=[text(node.module) for node in nodes],
+        module=[text(module) for module in modules_of(nodes)],
         trace=[tables.trace(node.stack_trace) for node in nodes],
         args=[
-            _flat(text, [(name, argument_text(value)) for name, value in named_arguments(node)])
-            for node in each(nodes, len(nodes), "arguments")
+            _arguments(text, node, form)
+            for node, form in zip(each(nodes, len(nodes), "arguments"), drawn.forms, strict=True)
         ],
-        meta=[_flat(text, meta_texts(node)) for node in each(nodes, len(nodes), "metadata")],
+        meta=[written(node) for node in each(nodes, len(nodes), "metadata")],
     )
 
 
-def _flat(text: Interner, pairs: list[tuple[str, str]]) -> list[int]:
-    return [text(bound(part)) for pair in pairs for part in pair]
+def _arguments(text: Interner, node: Node, form: Form) -> list[int]:
+    """Write a node's arguments as name, text, name, text …; what its form says of them is not written again."""
+    found: list[int] = []
+    given = iter((*node.args, *node.kwargs.values()) if node.kwargs else node.args)
+    for (name, known), argument in zip(form.texts, given, strict=True):
+        if known is None:
+            known = argument.node if type(argument) is Ref else argument_text(argument)
+        found += (text(name), text(bound(known)))
+    return found
+
+
+class MetaTexts:
+    """Writes the metadata of a program's nodes; what several nodes share (the module stack) is written once."""
+
+    def __init__(self, text: Interner) -> None:
+        self.text = text
+        self._known: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def __call__(self, node: Node) -> list[int]:
+        """Return key, text, key, text … of all metadata but the stack trace, which has its own place."""
+        found: list[int] = []
+        for key, value in node.meta.items():
+            if key == "stack_trace":
+                continue
+            known = self._known.get((key, id(value)))
+            if known is None:
+                known = self.text(bound(key)), self.text(bound(meta_text(key, value)))
+                self._known[key, id(value)] = known
+            found += known
+        return found
 
 
 def bound(text: str) -> str:
     """Cut a text that is too long to be read, and say how much was cut."""
     rest = len(text) - LONGEST_TEXT
     return text if rest <= 0 else f"{text[:LONGEST_TEXT]}… ({rest} more characters)"
-
-
-def meta_texts(node: Node) -> list[tuple[str, str]]:
-    """Return `(key, text)` of all metadata but the stack trace, which has its own place."""
-    return [(key, meta_text(key, value)) for key, value in node.meta.items() if key != "stack_trace"]
 
 
 def meta_text(key: str, value: Any) -> str:
@@ -123,14 +143,14 @@ class _Tables:
         self.text, self.source = text, source
         self.values: list[payload.ValueData] = []
         self.traces: list[payload.Trace] = []
-        self._values: dict[str, int] = {}
+        self._values: dict[object, int] = {}
         self._traces: dict[str, int] = {}
         self._frames: dict[Frame, int] = {}
 
     def value(self, value: Value | None) -> int:
         if value is None:
             return -1
-        key = repr(value)  # `==` would take 1 for True
+        key = value if type(value) is TensorValue else repr(value)  # `==` would take 1 for True
         index = self._values.get(key)
         if index is None:
             index = self._values[key] = len(self.values)

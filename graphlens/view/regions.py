@@ -100,9 +100,13 @@ class _Builder:
         )
         modules: dict[tuple[str, ...], int] = {}
         nested: list[tuple[str, int, str, int, tuple[str, ...]]] = []
+        known: dict[int, int] = {}
         for node in self.program.graphs[path].nodes:
-            number, calls = len(self.nodes), module_calls(node)
-            region = self.module_region(modules, here, path, calls[_common(around, calls) :])
+            number, stack = len(self.nodes), id(node.meta.get("nn_module_stack"))
+            region = known.get(stack, -1)
+            if region < 0:
+                calls = module_calls(node)
+                region = known[stack] = self.module_region(modules, here, path, calls[_common(around, calls) :])
             self.nodes.append(node)
             self.graph_of.append(graph_number)
             self.region_of.append(region)
@@ -110,7 +114,7 @@ class _Builder:
             inner = [(role, child) for role, child in inner if child in self.program.graphs]
             if inner:
                 self.calls[number] = len(self.regions)
-                names = tuple(call.call for call in calls)
+                names = tuple(call.call for call in module_calls(node))
                 nested.extend((child, len(self.regions), role, number, names) for role, child in inner)
                 key = node_key(path, node.name)
                 self.regions.append(Region(key=key, kind="call", parent=region, label=op_label(node), owner=number))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from graphlens.program.graph import Node
 from graphlens.program.program import ROOT, Program
-from graphlens.view.labels import clip, op_label
+from graphlens.view.forms import Form
+from graphlens.view.labels import clip
 from graphlens.view.regions import Tree
 
 Role = Literal["op", "input", "output", "parameter", "buffer", "constant", "subgraph", "call"]
@@ -24,7 +26,9 @@ _KINDS: dict[str, Role] = {
 }
 
 
-def roles(program: Program, tree: Tree, tied: list[tuple[int, int]]) -> tuple[list[Role], list[str]]:
+def roles(
+    program: Program, tree: Tree, tied: list[tuple[int, int]], forms: Sequence[Form]
+) -> tuple[list[Role], list[str]]:
     """Return the role and the label of every node.
 
     A placeholder of a nested graph that is tied to a stored tensor is that stored tensor, under its name.
@@ -34,9 +38,9 @@ def roles(program: Program, tree: Tree, tied: list[tuple[int, int]]) -> tuple[li
     held = _subgraph_holders(program, tree)
     found: list[Role] = []
     labels: list[str] = []
-    for number, node in enumerate(tree.nodes):
+    for number, (node, form) in enumerate(zip(tree.nodes, forms, strict=True)):
         role: Role = "call" if number in tree.calls else "op"
-        label = op_label(node)
+        label = form.label
         if node.op == "placeholder":
             spec = specs.get(node.name) if tree.graphs[tree.graph_of[number]] == ROOT else None
             role = _KINDS.get(spec.kind, "input") if spec else "input"

@@ -26,18 +26,32 @@ def section(builder: Builder, obj: Any) -> Section:
     ViewError
         It is nothing that can be shown.
     """
+    check_section(obj)
     if isinstance(obj, Program):
         return _program_section(builder, obj)
     if _has(obj, "alignment", "rows", "proof"):
         return _diff_section(builder, obj)
     if _has(obj, "stage_rows", "leaf_rows", "programs"):
         return _roundtrip_section(builder, obj)
-    if isinstance(obj, Displayable):
-        return _other_section(builder, obj)
-    raise ViewError(
-        f"cannot show an object of type {type(obj).__module__}.{type(obj).__qualname__}; give a Program, Diff, RoundTrip or "
-        "another result of graphlens (graphlens.read makes a Program of a model)"
-    )
+    return _other_section(builder, obj)
+
+
+def check_section(obj: Any) -> None:
+    """Refuse what cannot be shown.
+
+    Raises
+    ------
+    ViewError
+        It is nothing that can be shown.
+    """
+    if not isinstance(obj, Displayable):
+        raise ViewError(
+            f"cannot show an object of type {type(obj).__module__}.{type(obj).__qualname__}; give a Program, Diff, RoundTrip or "
+            "another result of graphlens (graphlens.read makes a Program of a model)"
+        )
+    diff = _has(obj, "alignment", "rows", "proof")
+    if diff and None in (getattr(obj, "a", None), getattr(obj, "b", None), getattr(obj, "alignment", None)):
+        raise ViewError("this diff was read back without its programs; give them to Diff.from_json(text, a=..., b=...)")
 
 
 def _has(obj: Any, *names: str) -> bool:
@@ -50,8 +64,6 @@ def _program_section(builder: Builder, program: Program) -> Section:
 
 
 def _diff_section(builder: Builder, diff: Any) -> Section:
-    if diff.a is None or diff.b is None or diff.alignment is None:
-        raise ViewError("this diff was read back without its programs; give them to Diff.from_json(text, a=..., b=...)")
     names = [program.origin.name or side for side, program in (("a", diff.a), ("b", diff.b))]
     short = builder.short_names(names)
     title = f"{short[0]} → {short[1]}" if short[0] != short[1] else f"{short[0]} (a → b)"

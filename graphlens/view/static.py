@@ -10,7 +10,7 @@ from typing import Any
 from graphlens.errors import ViewError
 from graphlens.view.build import Built, build
 from graphlens.view.draw.svg import scene_svg
-from graphlens.view.escape import markup
+from graphlens.view.escape import markup, printable
 from graphlens.view.opening import first_open
 from graphlens.view.options import Options
 from graphlens.view.payload import Section
@@ -58,6 +58,12 @@ class StaticView:
             for kind, text in kinds.items()
             if (include is None or kind in include) and (exclude is None or kind not in exclude)
         }
+
+
+def plain_bundle(objects: Sequence[Any]) -> dict[str, str]:
+    """Return the MIME bundle of objects as nothing but their text."""
+    text = "\n\n".join(printable(str(obj), keep="\n") for obj in objects)
+    return {"text/html": f'<pre style="white-space:pre-wrap">{markup(text, keep=chr(10))}</pre>', "text/plain": text}
 
 
 def static_text(built: Built) -> str:

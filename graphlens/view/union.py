@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from graphlens.program.program import Program
+from graphlens.view.drawn import Drawn
 from graphlens.view.flow import Edge
 from graphlens.view.labels import clip
-from graphlens.view.regions import Tree, region_tree
-from graphlens.view.scene import Box, Scene, members_of, program_scene
+from graphlens.view.region_hashes import members_of
+from graphlens.view.regions import Tree
+from graphlens.view.scene import Box, Scene
 from graphlens.view.union_regions import union_regions
 
 Status = Literal["same", "changed", "only_a", "only_b", "ambiguous"]
@@ -44,10 +45,10 @@ class UnionScene(Struct, frozen=True, kw_only=True):
         return self.places_b.get((graph, name), -1)
 
 
-def union_scene(a: Program, b: Program, alignment: Any) -> UnionScene:
+def union_scene(a: Drawn, b: Drawn, alignment: Any) -> UnionScene:
     """Merge the scenes of two programs along an alignment (`graphlens.diff.alignment.Alignment`)."""
-    tree_a, tree_b = region_tree(a), region_tree(b)
-    scene_a, scene_b = program_scene(a, tree_a), program_scene(b, tree_b)
+    tree_a, tree_b = a.tree, b.tree
+    scene_a, scene_b = a.scene, b.scene
     partner, match_a, match_b = _partners(tree_a, tree_b, alignment)
     order = _merge(tree_a, tree_b, partner, alignment)
     box_a, box_b = _places(order, len(tree_a.nodes), len(tree_b.nodes))

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Container, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
 from graphlens.errors import ViewError
 from graphlens.view.assets import NAMES, asset, digest
-from graphlens.view.options import Options
+from graphlens.view.options import Options, choose
+
+if TYPE_CHECKING:
+    from graphlens.view.build import Built
+
+LARGE = 30_000
+"""From more nodes on, drawing takes over a second, and waits until a page shows the widget."""
 
 _LOADER = Path(__file__).with_name("loader.js")
 
@@ -29,6 +35,9 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
 
     Attributes
     ----------
+    payload, waits_for
+        What is drawn. Of a large program it is made when a page first asks for it, and until then `waits_for` says of how
+        many nodes.
     section, view
         Which tab is shown, and which drawing of it.
     expanded
@@ -50,6 +59,7 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = _LOADER.read_text("utf-8")
     _assets = traitlets.Dict().tag(sync=True)
     payload = traitlets.Bytes(b"").tag(sync=True)
+    waits_for = traitlets.Unicode("").tag(sync=True)
     section = traitlets.Int(0).tag(sync=True)
     view = traitlets.Int(0).tag(sync=True)
     expanded = traitlets.List(traitlets.Unicode(), allow_none=True, default_value=None).tag(sync=True)
@@ -61,20 +71,39 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
     height = traitlets.Int(600, min=120).tag(sync=True)
 
     def __init__(self, objects: Sequence[Any], options: Options, **traits: Any) -> None:
-        from graphlens.view.build import build
-        from graphlens.view.wire import encode
+        from graphlens.view.build import check_showable, size
 
         for name in NAMES:
             asset(name)  # say now that the front end is not built, not in the page
         self._objects, self._options = tuple(objects), options
-        self._built = build(objects, title=options.title, source=options.source, expand=options.expand)
+        check_showable(self._objects)
+        self._nodes = size(self._objects)
         digests = {name: digest(name) for name in NAMES}
-        super().__init__(payload=encode(self._built.payload), _assets=digests, **traits)
+        super().__init__(_assets=digests, **traits)
+        if self._nodes <= LARGE:
+            self._draw()
+        else:
+            self.waits_for = f"{self._nodes:,} nodes"
         self.on_msg(self._answer)
+
+    @cached_property
+    def _built(self) -> Built:
+        from graphlens.view.build import build
+
+        options = self._options
+        return build(self._objects, title=options.title, source=options.source, expand=options.expand)
+
+    def _draw(self) -> None:
+        from graphlens.view.wire import encode
+
+        self.payload = encode(self._built.payload)
 
     def _answer(self, _widget: Any, message: Any, _buffers: Any) -> None:
         """Answer a request of the page; whatever is wrong with it is told to the page, not raised here."""
-        if not isinstance(message, dict) or message.get("kind") != "asset":
+        kind = message.get("kind") if isinstance(message, dict) else None
+        if kind == "payload":
+            self._send_payload(message.get("id"))
+        if kind != "asset":
             return
         answer = {"kind": "asset", "id": message.get("id"), "name": message.get("name")}
         try:
@@ -82,6 +111,17 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
             self.send(answer, [_packed(name, digest(name))] if name in NAMES else [gzip.compress(asset(name))])
         except ViewError as error:
             self.send({**answer, "error": str(error)})
+
+    def _send_payload(self, request: Any) -> None:
+        answer = {"kind": "payload", "id": request}
+        try:
+            if not self.payload:
+                self._draw()
+        except ViewError as error:
+            answer["error"] = str(error)
+        except KeyboardInterrupt:
+            answer["error"] = "graphlens: interrupted. Run the cell again to draw the graph."
+        self.send(answer)
 
     def static(self) -> Any:
         """Return the same as HTML that needs neither widgets nor scripts: a picture, tables, text."""
@@ -113,19 +153,19 @@ class GraphView(anywidget.AnyWidget):  # type: ignore[misc]
         made = super()._repr_mimebundle_()
         data, metadata = made if isinstance(made, tuple) else (made or {}, {})
         wanted = include is None or "text/html" in include or "text/plain" in include
-        still = self.static().bundle() if wanted else {}
+        still = self._still() if wanted else {}
         return choose({**data, **still}, include, exclude), metadata
+
+    def _still(self) -> dict[str, str]:
+        """Return what is shown where no widget runs: of what waits to be drawn its text, which costs no drawing."""
+        if self.payload:
+            found: dict[str, str] = self.static().bundle()
+            return found
+        from graphlens.view.static import plain_bundle
+
+        return plain_bundle(self._objects)
 
 
 @lru_cache(maxsize=8)
 def _packed(name: str, _digest: str) -> bytes:
     return gzip.compress(asset(name), mtime=0)
-
-
-def choose(data: dict[str, Any], include: Container[str] | None, exclude: Container[str] | None) -> dict[str, Any]:
-    """Keep of a MIME bundle what is asked for."""
-    return {
-        kind: value
-        for kind, value in data.items()
-        if (include is None or kind in include) and (exclude is None or kind not in exclude)
-    }

@@ -10,6 +10,9 @@ import msgspec
 from graphlens.view.payload import Payload
 from graphlens.view.payload_scene import Text
 
+_LARGE = 16 * 2**20
+"""From so many bytes on, the hardest compression takes seconds, for some percent less."""
+
 
 class Interner:
     """Texts to indices, in order of first use. A lone surrogate, which JSON cannot carry, becomes `?`."""
@@ -36,7 +39,7 @@ def encode(payload: Payload) -> bytes:
         text = msgspec.json.encode(payload)
     except UnicodeEncodeError:
         text = msgspec.json.encode(_encodable(msgspec.to_builtins(payload)))
-    return gzip.compress(text, compresslevel=9, mtime=0)
+    return gzip.compress(text, compresslevel=9 if len(text) < _LARGE else 5, mtime=0)
 
 
 def _encodable(value: Any) -> Any:

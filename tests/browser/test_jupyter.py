@@ -65,6 +65,14 @@ def test_a_nested_branch_opens_and_a_node_tells_its_source(page, lab, home, writ
     assert watched.requests == []
 
 
+def test_a_large_drawing_is_made_when_the_page_shows_it(page, lab, home, write_notebook, run_notebook):
+    large = "import importlib\nimportlib.import_module('graphlens.view.widget').LARGE = 10"
+    write_notebook(home / "large.ipynb", LOAD, large, SHOW)
+    run_notebook(f"{lab}/doc/tree/large.ipynb")
+    wait_ready(page)
+    assert int(widget(page).get_attribute("data-nodes")) > 0
+
+
 def test_python_and_the_page_share_the_state(page, lab, home, write_notebook, run_notebook, watch):
     show_state = "print('STATE', view.selection, view.query, view.expanded is not None)"
     write_notebook(home / "state.ipynb", LOAD, SHOW, "view.selection = 'cond.true_fn/cond.true_fn/sin'", show_state)

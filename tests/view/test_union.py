@@ -11,9 +11,14 @@ from graphlens.errors import ViewError
 from graphlens.view import StaticView, mimebundle, to_svg
 from graphlens.view.build import build, build_payload
 from graphlens.view.draw.svg import scene_svg
+from graphlens.view.drawn import draw
 from graphlens.view.options import Options
-from graphlens.view.union import union_scene
+from graphlens.view.union import union_scene as join
 from graphlens.view.wire import decode, encode
+
+
+def union_scene(a, b, alignment):
+    return join(draw(a), draw(b), alignment)
 
 
 def pairs(*names):
@@ -219,6 +224,12 @@ def test_a_diff_without_its_programs_says_so(changed):
     stripped = type(changed).from_json(changed.to_json())
     with pytest.raises(ViewError, match="from_json"):
         build((stripped,))
+
+
+def test_a_diff_without_its_programs_still_shows_its_text(changed, no_front_end):
+    bundle = mimebundle(type(changed).from_json(changed.to_json()))
+    assert bundle["text/plain"] == str(changed)
+    assert changed.verdict.partition(":")[0] in bundle["text/html"]
 
 
 def test_the_union_of_a_large_program_is_made_in_reasonable_time(llama):

@@ -1,6 +1,7 @@
 """The widget as the kernel sees it: its state, what it answers the page, and what is shown without it."""
 
 import gzip
+import importlib
 
 import pytest
 
@@ -27,6 +28,49 @@ def test_the_state_is_in_the_traits(nested, front_end):
     assert decode(shown.payload).programs[0].name == "nested.pt2"
     synced = set(shown.keys)
     assert {"payload", "expanded", "selection", "query", "section", "view", "camera", "table", "theme"} <= synced
+
+
+@pytest.fixture
+def waiting(nested, front_end, monkeypatch):
+    """A widget of what counts as large, and what it sends."""
+    monkeypatch.setattr(importlib.import_module("graphlens.view.widget"), "LARGE", 10)
+    shown = view(nested)
+    sent = []
+    monkeypatch.setattr(shown, "send", lambda content, buffers=None: sent.append(content))
+    return shown, sent
+
+
+def test_a_large_program_is_drawn_when_a_page_asks_for_it(waiting, nested):
+    shown, sent = waiting
+    assert shown.payload == b""
+    assert shown.waits_for == f"{sum(map(len, nested.graphs.values()))} nodes"
+    assert {"payload", "waits_for"} <= set(shown.keys)
+    for request in "ab":
+        shown._answer(shown, {"kind": "payload", "id": request}, [])
+    assert decode(shown.payload).programs[0].name == "nested.pt2"
+    assert sent == [{"kind": "payload", "id": "a"}, {"kind": "payload", "id": "b"}]
+
+
+def test_beside_a_large_drawing_stands_its_text(waiting, nested):
+    shown, _ = waiting
+    data, _ = shown._repr_mimebundle_()
+    assert set(data) == {WIDGET, "text/html", "text/plain"}
+    assert data["text/plain"] == str(nested)
+    assert data["text/html"].startswith("<pre")
+    assert shown.payload == b""
+    assert "<svg" in shown.to_svg()
+
+
+@pytest.mark.parametrize(("raised", "said"), [(KeyboardInterrupt(), "interrupted"), (ViewError("no room"), "no room")])
+def test_a_drawing_that_ends_early_is_told_to_the_page(waiting, monkeypatch, raised, said):
+    shown, sent = waiting
+
+    def stop():
+        raise raised
+
+    monkeypatch.setattr(shown, "_draw", stop)
+    shown._answer(shown, {"kind": "payload", "id": "1"}, [])
+    assert said in sent[0]["error"]
 
 
 def test_code_is_not_in_the_state(nested, front_end):

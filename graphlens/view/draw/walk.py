@@ -59,8 +59,18 @@ class Walk(Struct, frozen=True):
         return entity if entity >= 0 else self.regions[-1 - entity].first
 
 
-def walk_scene(scene: Scene, expanded: Collection[int] = ()) -> Walk:
-    """Prepare a scene for layout; of a run of equal regions those in `expanded` stand by themselves."""
+class Tree(Struct, frozen=True):
+    """The regions of a scene with what is directly in them; per box as in a `Walk`."""
+
+    regions: list[Region]
+    around: list[int]
+    call: tuple[int, ...]
+    wrapper: list[int]
+    folded: tuple[bool, ...]
+
+
+def walk_regions(scene: Scene, expanded: Collection[int] = ()) -> Tree:
+    """Prepare the regions of a scene; of a run of equal regions those in `expanded` stand by themselves."""
     regions = [
         Region(r.kind, r.parent, r.label, r.type, r.owner, hash_, size)
         for r, hash_, size in zip(scene.regions, scene.hashes, scene.sizes, strict=True)
@@ -68,7 +78,6 @@ def walk_scene(scene: Scene, expanded: Collection[int] = ()) -> Walk:
     for number, region in enumerate(regions):
         if region.parent >= 0:
             regions[region.parent].children.append(number)
-    flow = _flow(scene)
     calls = {region.owner: number for number, region in enumerate(regions) if region.kind == "call"}
     call = tuple(calls.get(i, -1) for i in range(len(scene.boxes)))
     folded = tuple(box.role in FOLDED for box in scene.boxes)
@@ -78,10 +87,17 @@ def walk_scene(scene: Scene, expanded: Collection[int] = ()) -> Walk:
             regions[box.region].boxes.append(i)
     _dissolve_wrappers(regions, around, wrapper)
     _fold_runs(regions, frozenset(expanded))
-    for region in regions:
-        region.depth = _depth(regions, region)
-    _set_first(regions, around, call)
-    return Walk(tuple(regions), scene.boxes, flow, tuple(around), call, tuple(wrapper), folded)
+    return Tree(regions, around, call, wrapper, folded)
+
+
+def walk_scene(scene: Scene, expanded: Collection[int] = ()) -> Walk:
+    """Prepare a scene for layout; of a run of equal regions those in `expanded` stand by themselves."""
+    tree = walk_regions(scene, expanded)
+    for region in tree.regions:
+        region.depth = _depth(tree.regions, region)
+    _set_first(tree.regions, tree.around, tree.call)
+    around, wrapper = tuple(tree.around), tuple(tree.wrapper)
+    return Walk(tuple(tree.regions), scene.boxes, _flow(scene), around, tree.call, wrapper, tree.folded)
 
 
 def _flow(scene: Scene) -> Flow:
