@@ -21,6 +21,7 @@ _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "val.stride": ("val.stride", "val.shape", "val.storage_offset", "val.layout", "val"),
     "val.storage_offset": ("val.storage_offset", "val.stride", "val.shape", "val"),
     "val.type": ("val.type", "val"),
+    "val.storage": ("val.storage", "val.dtype", "val.shape", "val.device"),
 }
 """A facet can follow from these facets of an operand; one that is not listed from the same facet."""
 
@@ -73,6 +74,10 @@ class Causes:
             return a.name
         if field in ("args", "kwargs"):
             # another function has other arguments, but still works on the same operands
+            if item.finding.aspect == "assertion":  # what is asserted of a value that is another follows from that
+                return next(
+                    (name for graph, name in self._operands(item.graph, a) if self.facets.get((graph, name))), ""
+                )
             follows = key in self.retargeted
             follows = follows and (item.finding.aspect != "rewired" or self._same_operands(item.graph, a, b))
             return a.name if follows else self._resized.source(item)

@@ -12,11 +12,13 @@ from msgspec import structs
 from graphlens.diff.alignment import Ambiguous, Group
 from graphlens.diff.dead import settle_dead
 from graphlens.diff.derived import decomposed, derived, lost_in_group
+from graphlens.diff.effects import ASSERT, PURE
 from graphlens.diff.elements import ELEMENTS, in_other_words, same_elements
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr, plainly_same_meta
+from graphlens.diff.handed import HandedOn
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.numbered import Numbered
 from graphlens.diff.order import order_findings, storage_findings
@@ -53,7 +55,11 @@ class NodeComparer:
 
     @cached_property
     def _lone(self) -> LoneNodes:
-        return LoneNodes(self.matching)
+        return LoneNodes(self.matching, self._handed)
+
+    @cached_property
+    def _handed(self) -> HandedOn:
+        return HandedOn(self.matching)
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the differences of one pair of graphs, in the order of `a`, then what only `b` has."""
@@ -66,7 +72,7 @@ class NodeComparer:
         yield from self._graph_meta(match)
 
     def _pairs(self, match: GraphMatch) -> Iterator[Placed]:
-        calls = CallComparer(ArgumentComparer(self.matching, match))
+        calls = CallComparer(ArgumentComparer(self.matching, match, self._handed))
         by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)
         numbered = Numbered(match)
         counted: list[tuple[Node, Node]] = []
@@ -109,15 +115,23 @@ class NodeComparer:
             yield from _outputs(self.matching, calls, a, b)
         else:
             reworded = alike and in_other_words(a, b)
+            told = ELEMENTS if reworded else "assertion" if self._asserts(match, a, b) else ""
             for finding in calls.compare(a, b):
-                if reworded and finding.aspect in ("literal", "length", "default", "keyword"):
-                    yield structs.replace(finding, aspect=ELEMENTS)
+                if told and finding.aspect in ("literal", "length", "device"):
+                    yield structs.replace(finding, aspect=told)
                 else:
                     yield _result_container(finding) if a.op == b.op == "output" else finding
         for finding in compare_values(a.value, b.value, self.matching.renaming):
             tied = a.op == b.op == "placeholder" and finding.aspect == "symbolic"
             yield structs.replace(finding, aspect="tied otherwise") if tied else finding
         yield from self.meta.compare(a.meta, b.meta)
+
+    def _asserts(self, match: GraphMatch, a: Node, b: Node) -> bool:
+        """Whether two nodes do nothing but refuse what is not as they say."""
+        sides = zip(self.matching.facts, (match.path_a, match.path_b), (a, b), strict=True)
+        return a.target == b.target and all(
+            path in facts and facts[path].does.get(node.name, PURE).effects == (ASSERT,) for facts, path, node in sides
+        )
 
     def _bundles(self, match: GraphMatch) -> Iterator[Placed]:
         by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import structs
 
+from graphlens.diff.handed import HandedOn
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.program.argument import (
@@ -33,9 +34,10 @@ Place = tuple[str, str]
 class ArgumentComparer:
     """Compares arguments within one matched pair of graphs."""
 
-    def __init__(self, matching: Matching, match: GraphMatch) -> None:
+    def __init__(self, matching: Matching, match: GraphMatch, handed: HandedOn | None = None) -> None:
         self.matching = matching
         self.match = match
+        self.handed = handed or HandedOn(matching)
 
     def differences(
         self, place: Place, a: Argument, b: Argument, bodies: Mapping[str, bool] = EMPTY
@@ -65,8 +67,9 @@ class ArgumentComparer:
         """Say in which way two references that are no pair are one value nevertheless, if they are."""
         if lone and self.matching.merged(self.match).same(a, b):
             return "merged"
-        at_root = self.match is self.matching.root
-        return "tied" if at_root and self.matching.tied.same(a, b) else ""
+        if self.match is self.matching.root and self.matching.tied.same(a, b):
+            return "tied"
+        return "handed on" if self.handed.same(self.match, a, b) else ""
 
     def _rewired(self, here: Place, a: Argument, b: Argument, source: str) -> Finding:
         """Report two references to different things; of equal names it is said what each is called on the other side."""

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from graphlens.diff.check.live import Facts
 from graphlens.diff.effects import ASSERT, PURE
+from graphlens.diff.handed import HandedOn, hands_on
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind
 from graphlens.diff.sizes import stands_for_numbers
-from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program
-from graphlens.program.value import TensorValue
-
-_PRESERVING = {
-    "aten.alias", "aten.alias_copy", "aten.clone", "aten.contiguous", "aten.detach", "aten.detach_", "aten.detach_copy", "aten.lift_fresh",
-    "aten.lift_fresh_copy", "aten.to", "aten._to_copy", "aten.type_as", "aten.view_as", "aten.expand", "aten.view",
-    "aten.reshape",
-}  # fmt: skip
-"""Hand their first operand on unchanged where shape, dtype and device stay what they were."""
-
 
 _RESHAPING = {
     "aten.view", "aten.reshape", "aten._unsafe_view", "aten.view_copy", "aten.flatten", "aten.unflatten", "aten.squeeze",
@@ -39,14 +30,7 @@ class LoneNodes:
     """Finds the nodes of matched graphs that have no partner."""
 
     matching: Matching
-    _known: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
-
-    def _written(self, side: int, path: str) -> frozenset[str]:
-        """Return the nodes that may share storage with one that is written to."""
-        found = self._known.get((side, path))
-        if found is None:
-            found = self._known[side, path] = _storage_of_writes(self.matching.facts[side][path])
-        return found
+    handed: HandedOn
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the nodes of a matched pair of graphs that have no partner."""
@@ -104,7 +88,7 @@ class LoneNodes:
             return "size"
         if name in facts.picks and self._picked_again(match, facts, name, side):
             return "dead"
-        if (_hands_on(node, graph) or _reshaped_again(node, graph)) and name not in self._written(side, path):
+        if (hands_on(node, graph) or _reshaped_again(node, graph)) and name not in self.handed.written(side, path):
             return "preserving"
         return ""
 
@@ -112,21 +96,6 @@ class LoneNodes:
         """Whether a matched getitem picks the same item."""
         source, partners = facts.source(name), match.backward if side else match.forward
         return any(other != name and other in partners and facts.source(other) == source for other in facts.picks)
-
-
-def _storage_of_writes(facts: Facts) -> frozenset[str]:
-    near: dict[str, set[str]] = {}
-    for name, does in facts.does.items():
-        for other in does.shares:
-            near.setdefault(name, set()).add(other)
-            near.setdefault(other, set()).add(name)
-    stack = [name for does in facts.does.values() for name in does.writes]
-    found = set(stack)
-    while stack:
-        fresh = near.get(stack.pop(), set()) - found
-        found |= fresh
-        stack.extend(fresh)
-    return frozenset(found)
 
 
 def nodes_of_lone_graphs(program: Program, paths: tuple[str, ...], kind: Kind) -> Iterator[Placed]:
@@ -159,14 +128,3 @@ def _reshaped_again(node: Node, graph: Graph) -> bool:
 
 def _keeps_order(node: Node) -> bool:
     return node.op == "call_function" and node.target.rpartition(".")[0] in _RESHAPING
-
-
-def _hands_on(node: Node, graph: Graph) -> bool:
-    """Whether a node's value is its first operand's value."""
-    if node.target.rpartition(".")[0] not in _PRESERVING or not node.args or not isinstance(node.args[0], Ref):
-        return False
-    source = graph[node.args[0].node].value if node.args[0].node in graph else None
-    value = node.value
-    if not isinstance(value, TensorValue) or not isinstance(source, TensorValue):
-        return False
-    return (value.shape, value.dtype, value.device) == (source.shape, source.dtype, source.device)

@@ -62,7 +62,12 @@ def _taken(
         one, two = ours.get(i) in ("", a[i].argument), theirs.get(j) in ("", b[j].argument)
         both_off = not (one or two) and bool(a[i].argument and b[j].argument)
         if one is not two or (both_off and root.refer(a[i].argument, b[j].argument)[0] is Agreement.REWIRED):
-            yield _changed(f"signature.outputs[{i}]", "argument", a[i].argument, b[j].argument)
+            texts = _said(a[i].argument, ours.get(i), agrees=one), _said(b[j].argument, theirs.get(j), agrees=two)
+            yield _changed(f"signature.outputs[{i}]", "argument", *texts)
+
+
+def _said(argument: str, returned: str | None, *, agrees: bool) -> str:
+    return argument if agrees or not returned else f"{argument}, where the graph returns {returned}"
 
 
 def _returned(graph: Graph) -> dict[int, str]:

@@ -62,7 +62,7 @@ def _split(field: str, value: Any) -> tuple[list[str], list[Hashable]]:
     names: list[str] = []
     rest: list[Hashable] = []
     if field == "torch_fn" and isinstance(value, tuple) and value:
-        return [str(value[0])], list(value[1:])
+        return [" ".join(map(str, reversed(value)))], list(value[1:])  # calls are counted apart for each function
     if field == "source_fn_stack" and isinstance(value, tuple):
         for name, target in value:
             names.append(str(name))

@@ -71,6 +71,8 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("args", ANY, "identifier"): _cosmetic("what the tracer calls the nested graph; the graphs themselves are compared"),
     ("args", ANY, "merged"): _cosmetic("the same value, computed once more on one side"),
     ("args", ANY, "tied"): _breaks("the same tensor by another of its names; whoever breaks the tie updates one of them only"),
+    ("args", ANY, "handed on"): _breaks("the same value, before or after a step that hands it on"),
+    ("args", ANY, "assertion"): _breaks("what is refused on one side is accepted on the other"),
     ("args", ANY, "message"): _debug("the text that people read when an assertion fails"),
     ("args", ANY, "duplicate"): _cosmetic("the same item of the same container, picked twice on one side"),
     ("args", ANY, "device"): _breaks("the same function on another device; kernels are chosen by it"),

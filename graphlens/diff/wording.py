@@ -19,6 +19,7 @@ _TOLD_BY_ASPECT: Final = {
     "layout": "laid out otherwise",
     "keyword": "given by keyword on one side",
     "tied": "read by another name of the same tensor",
+    "handed on": "read before or after a step that hands it on",
     "same elements": "changed, with the same elements,",
 }
 _STORED: Final = ("weights", "constants")

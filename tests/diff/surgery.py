@@ -37,6 +37,13 @@ def without_layer(at: int) -> Surgery:
     return operate
 
 
+def exchanged_layers(model: nn.Module, name: str) -> None:
+    """Let two layers of each stack change places, with their weights."""
+    for stack in STACKS[name]:
+        held = model.get_submodule(stack)
+        held[1], held[2] = held[2], held[1]  # type: ignore[operator,index]
+
+
 def other_activation(model: nn.Module, name: str) -> None:
     """Make the activation of every layer a tanh."""
     del name

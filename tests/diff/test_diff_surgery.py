@@ -6,7 +6,17 @@ from collections import Counter
 
 import pytest
 from diff.models import MODELS
-from diff.surgery import STACKS, exported, fill, fused_projections, other_activation, program, shaken, without_layer
+from diff.surgery import (
+    STACKS,
+    exchanged_layers,
+    exported,
+    fill,
+    fused_projections,
+    other_activation,
+    program,
+    shaken,
+    without_layer,
+)
 
 from graphlens.diff import Diff, compare
 from graphlens.read import read
@@ -16,8 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 COSMETIC = {"name", "torch_fn", "order"}
 FOLLOWS = {("inherited", "val"), ("inherited", "tensor_meta")}
 LAST, MIDDLE, FIRST = (without_layer(at) for at in (2, 1, 0))
-CASES = [(name, MIDDLE, 1) for name in MODELS]
-CASES += [(name, LAST, 2) for name in ("llama", "bert", "t5")] + [("bert", FIRST, 0)]
+CASES = [(name, surgery, at) for name in MODELS for surgery, at in ((MIDDLE, 1), (LAST, 2))]
+CASES += [(name, FIRST, 0) for name in MODELS if name != "t5"]  # whose first layers hold what all of them use
 
 
 def roots(diff: Diff) -> Counter[tuple[str, str]]:
@@ -77,6 +87,51 @@ def test_a_layer_was_taken_out(name, surgery, at):
     assert {row.inherited_from for row in kept if row.field == "args"} <= calls
     assert diff.quality.edges_rewired == 0
     assert diff.quality.nodes_split == 0
+
+
+def test_the_first_layers_of_t5_were_taken_out():
+    """The first ones alone have a table of relative positions; without it zeros are made, and no bias is copied for each layer."""
+    a, b = program("t5"), program("t5", FIRST)
+    diff = compare(a, b)
+    homes = layers("t5", 0)
+    calls = {n.name: n.target for n in a.graph.nodes if n.op == "call_function" and inside(n.module, homes)}
+    lone = {side: Counter(row.target for row in diff.rows if row.kind == f"only_{side}" and row.family == "target"
+                          and row.node_a not in calls and not row.node.startswith("p_")) for side in "ab"}  # fmt: skip
+    gone = {row.node_a for row in diff.rows if row.kind == "only_a" and row.node_a in calls}
+    assert [calls[node] for node in set(calls) - gone] == ["aten.zeros.default"]  # the one that the second layer made
+    # each of four layers made the bias contiguous for itself, in two steps; zeros are
+    assert lone == {"a": {"aten.contiguous.default": 8}, "b": {"aten.zeros.default": 2}}
+    assert not diff.alignment.graphs[0].groups
+    assert not [row for row in diff.rows if row.kind == "ambiguous"]
+    weights = {row.field[len("weights[") : -1] for row in diff.rows if row.family == "weights" and row.kind == "lost"}
+    assert weights == {tensor.fqn for tensor in a.stored if inside(tensor.fqn, homes)}
+    moved = {row.a: row.b for row in diff.rows if row.family == "weights" and row.kind == "renamed"}
+    assert set(moved) == {tensor.fqn for i in (1, 2) for tensor in a.stored if inside(tensor.fqn, layers("t5", i))}
+    assert "module model.encoder.block.0 is only in a (70 nodes, 9 weights)" in str(diff)
+    kept = [row for row in diff.rows if row.severity == "wrong_result" and row.kind not in ("only_a", "lost")]
+    assert {(row.field, row.cause) for row in kept} <= {("args", "inherited"), ("order", "inherited")}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_two_layers_changed_places(name):
+    """Called by number, each has the weights of the other; those that are equal in both are no difference."""
+    a, b = program(name), program(name, exchanged_layers)
+    diff = compare(a, b)
+    assert {(row.family, row.kind, row.aspect, row.severity) for row in diff.rows} == {
+        ("weights", "changed", "exchanged", "wrong_result")
+    }
+    values = {tensor.fqn: tensor.content.digest() for tensor in a.stored}
+    there = {
+        one.replace(home, other, 1): home_of
+        for home, other in zip(layers(name, 1) + layers(name, 2), layers(name, 2) + layers(name, 1), strict=True)
+        for one in values
+        if inside(one, (home,))
+        for home_of in (one,)
+    }
+    expected = {old: new for new, old in there.items() if values[new] != values[old]}
+    assert {row.field[len("weights[") : -1]: row.b for row in diff.rows} == expected
+    assert all(row.a == row.b for row in diff.rows)
+    assert expected
 
 
 @pytest.mark.parametrize("name", ["llama", "bert"])

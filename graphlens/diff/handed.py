@@ -1,0 +1,85 @@
+"""Steps that hand their first operand on: the value after them is the value before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from graphlens.diff.check.live import Facts
+from graphlens.diff.effects import behaviour
+from graphlens.diff.matching import GraphMatch, Matching
+from graphlens.program.argument import Ref
+from graphlens.program.graph import Graph, Node
+from graphlens.program.value import TensorValue
+
+_PRESERVING = {
+    "aten.alias", "aten.alias_copy", "aten.clone", "aten.contiguous", "aten.detach", "aten.detach_", "aten.detach_copy", "aten.lift_fresh",
+    "aten.lift_fresh_copy", "aten.to", "aten._to_copy", "aten.type_as", "aten.view_as", "aten.expand", "aten.view",
+    "aten.reshape",
+}  # fmt: skip
+"""Hand their first operand on unchanged where shape, dtype and device stay what they were."""
+
+_DROPOUTS = {"aten.dropout", "aten.feature_dropout", "aten.alpha_dropout", "aten.feature_alpha_dropout"}
+"""Return their input itself where they draw nothing: outside training, and with a probability of 0."""
+
+_LONGEST = 64
+
+
+def hands_on(node: Node, graph: Graph) -> bool:
+    """Whether a node's value is its first operand's value."""
+    packet = node.target.rpartition(".")[0]
+    if packet not in _PRESERVING and not (packet in _DROPOUTS and not behaviour(node, {}).effects):
+        return False
+    if not node.args or not isinstance(node.args[0], Ref):
+        return False
+    source = graph[node.args[0].node].value if node.args[0].node in graph else None
+    value = node.value
+    if not isinstance(value, TensorValue) or not isinstance(source, TensorValue):
+        return False
+    return (value.shape, value.dtype, value.device) == (source.shape, source.dtype, source.device)
+
+
+@dataclass(frozen=True)
+class HandedOn:
+    """Knows which nodes hold one value because steps between them hand it on, and nobody writes to any of them."""
+
+    matching: Matching
+    _known: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
+
+    def written(self, side: int, path: str) -> frozenset[str]:
+        """Return the nodes that may share storage with one that is written to."""
+        found = self._known.get((side, path))
+        if found is None:
+            found = self._known[side, path] = _storage_of_writes(self.matching.facts[side][path])
+        return found
+
+    def same(self, match: GraphMatch, a: str, b: str) -> bool:
+        """Whether two nodes that are no pair hold the value of a pair, before or after such steps."""
+        ours = list(self._back(0, match.path_a, match.a, a))
+        theirs = set(self._back(1, match.path_b, match.b, b))
+        return any(match.forward.get(name) in theirs for name in ours)
+
+    def _back(self, side: int, path: str, graph: Graph, name: str) -> Iterator[str]:
+        written = self.written(side, path) if path in self.matching.facts[side] else frozenset()
+        for _ in range(_LONGEST):
+            if name in written or name not in graph:
+                return
+            yield name
+            if not hands_on(graph[name], graph):
+                return
+            name = graph[name].args[0].node  # type: ignore[union-attr]
+
+
+def _storage_of_writes(facts: Facts) -> frozenset[str]:
+    near: dict[str, set[str]] = {}
+    for name, does in facts.does.items():
+        for other in does.shares:
+            near.setdefault(name, set()).add(other)
+            near.setdefault(other, set()).add(name)
+    stack = [name for does in facts.does.values() for name in does.writes]
+    found = set(stack)
+    while stack:
+        fresh = near.get(stack.pop(), set()) - found
+        found |= fresh
+        stack.extend(fresh)
+    return frozenset(found)
