@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 COSMETIC = {"name", "torch_fn", "order"}
 FOLLOWS = {("inherited", "val"), ("inherited", "tensor_meta")}
 LAST, MIDDLE, FIRST = (without_layer(at) for at in (2, 1, 0))
-CASES = [(name, surgery, at) for name in MODELS for surgery, at in ((MIDDLE, 1), (LAST, 2))]
+CASES = [(name, MIDDLE, 1) for name in MODELS] + [(name, LAST, 2) for name in ("llama", "bert", "t5")]
 CASES += [(name, FIRST, 0) for name in MODELS if name != "t5"]  # whose first layers hold what all of them use
 
 
@@ -112,7 +112,7 @@ def test_the_first_layers_of_t5_were_taken_out():
     assert {(row.field, row.cause) for row in kept} <= {("args", "inherited"), ("order", "inherited")}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["llama", "bert", "whisper"])
 def test_two_layers_changed_places(name):
     """Called by number, each has the weights of the other; those that are equal in both are no difference."""
     a, b = program(name), program(name, exchanged_layers)

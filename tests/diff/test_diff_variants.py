@@ -30,9 +30,11 @@ def program() -> Program:
     return read(base())
 
 
-def again(args=None, change=lambda model: model, **options) -> Program:
+def again(args=None, change=lambda model: model, name: str = "bert", inputs=lambda each: each, **options) -> Program:
+    """Export a model again: on other `args` or on `inputs` of the usual ones, after a `change`."""
     torch.manual_seed(0)
-    model, given, kwargs = models.MODELS["bert"]()
+    model, given, kwargs = models.MODELS[name]()
+    given, kwargs = tuple(map(inputs, given)), {key: inputs(each) for key, each in kwargs.items()}
     model = change(model.eval())
     return read(torch.export.export(models.Wrapped(model).eval(), args or given, kwargs, **options))
 
@@ -51,6 +53,56 @@ def test_another_size_is_one_root(args):
     assert {row.aspect for row in by_cause["root"] if row.severity == "cosmetic"} <= {"dead"}
     assert len(diff.node_rows) == len(program().graph)
     assert all(row.inherited_from for row in by_cause["inherited"])
+
+
+INPUTS = {"llama": {"args_0"}, "vit": {"args_0"}, "whisper": {"input_features", "decoder_input_ids"}}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_another_batch_is_one_root_for_each_input(name):
+    """Whatever the model makes of it, thousands of sizes follow from those of the inputs; nothing else differs."""
+    a = read(models.exported(name))
+    diff = compare(a, again(name=name, inputs=lambda each: torch.cat([each, each])))
+    assert roots(diff) == {("val.shape", "changed", "wrong_result"): len(INPUTS[name])}
+    assert {row.node_a for row in diff.rows if row.cause == "root" and row.aspect != "dead"} == INPUTS[name]
+    assert {(row.match.split()[0], row.node_a == row.node_b) for row in diff.node_rows} <= {
+        (how, True) for how in ("same", "signature", "propagated")
+    }
+    assert {row.field.partition(".")[0] for row in diff.rows} <= {"val", "args", "tensor_meta"}
+
+
+def test_a_longer_text_is_one_root_for_llama_too():
+    a = read(models.exported("llama"))
+    diff = compare(a, again((torch.arange(24).reshape(2, 12) + 1,), name="llama"))
+    assert roots(diff) == {("val.shape", "changed", "wrong_result"): 1}
+    assert len(diff.node_rows) == sum(map(len, a.graphs.values()))
+
+
+def in_bfloat16(each: torch.Tensor) -> torch.Tensor:
+    return each.to(torch.bfloat16) if each.is_floating_point() else each
+
+
+CASTS = {
+    # what llama casts back to, in two casts of each norm and two of the rotary embedding; before it, its sums read otherwise
+    "llama": {("args", "changed", "wrong_result"): 9, ("args", "changed", "breaks_pass"): 6},
+    "vit": {("val.dtype", "changed", "wrong_result"): 1},
+    "whisper": {("val.dtype", "changed", "wrong_result"): 1, ("kwargs", "changed", "wrong_result"): 1},
+}
+
+
+@pytest.mark.parametrize("name", CASTS)
+def test_half_the_bits_are_said_of_weights_inputs_and_casts(name):
+    """Values have another dtype because these have; assertions of a dtype follow from the value that they are about."""
+    a = read(models.exported(name))
+    diff = compare(a, again(name=name, change=lambda model: model.to(torch.bfloat16), inputs=in_bfloat16))
+    changed = [tensor.fqn for tensor in a.stored if tensor.dtype == "float32"]
+    assert Counter(roots(diff)) == Counter(CASTS[name]) + Counter(
+        {("weights", "changed", "wrong_result"): len(changed)}
+    )
+    assert not [row for row in diff.rows if row.kind in ("only_a", "only_b", "ambiguous")]
+    follow = {row.cause for row in diff.rows if row.field == "val.dtype" and row.node_a not in INPUTS[name]}
+    assert follow == {"inherited"}
+    assert all(row.cause == "inherited" for row in diff.rows if row.aspect == "assertion")
 
 
 def test_a_free_size_is_one_root_and_its_range():
@@ -234,6 +286,41 @@ def test_an_adapter_at_every_query():
     assert Counter(row.kind for row in kept) == {"renamed": 6, "added": 6}
     assert all(".query.base_layer." in row.b for row in kept if row.kind == "renamed")
     one_pattern(diff)
+
+
+def adapted_everywhere(model: nn.Module) -> nn.Module:
+    for module in list(model.modules()):
+        for child, held in list(module.named_children()):
+            if isinstance(held, nn.Linear):
+                setattr(module, child, LowRank(held))
+    return model
+
+
+@pytest.mark.parametrize(("name", "linears"), [("bert", 19), ("llama", 22)])
+def test_an_adapter_at_every_linear(name, linears):
+    """Every weight is itself under another name, zeros too; what each adapter adds is on one side only, and nothing is undecided."""
+    a = read(models.exported(name))
+    diff = compare(a, again(name=name, change=adapted_everywhere))
+    lone = [row for row in diff.rows if row.family == "target" and row.kind in ("only_a", "only_b")]
+    assert Counter(row.target for row in lone if row.cause == "root") == {
+        "aten.linear.default": 2 * linears, "aten.mul.Tensor": linears, "aten.add.Tensor": linears,
+    }  # fmt: skip
+    assert {row.kind for row in lone} == {"only_b"}
+    assert not [row for row in diff.rows if row.kind == "ambiguous"]
+    assert not diff.alignment.graphs[0].groups
+    weights = [row for row in diff.rows if row.family == "weights"]
+    moved = {row.a: row.b for row in weights if row.kind == "renamed"}
+    assert moved == {
+        tensor.fqn: f"{module}.base_layer.{leaf}"
+        for tensor in a.stored
+        for module, _, leaf in [tensor.fqn.rpartition(".")]
+        if any(row.b == f"{module}.base_layer.{leaf}" for row in weights)
+    }
+    assert len(moved) == linears * (2 if name == "bert" else 1)  # llama has no biases
+    assert Counter(row.kind for row in weights) == {"renamed": len(moved), "added": 2 * linears}
+    assert {(row.field, row.cause) for row in diff.rows if row.severity == "wrong_result" and row not in lone} == {
+        ("args", "inherited")
+    }
 
 
 class Dequantized(nn.Module):
