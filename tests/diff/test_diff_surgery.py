@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from diff.law import mirrors
 from diff.models import MODELS
 from diff.surgery import (
     STACKS,
@@ -19,6 +20,7 @@ from diff.surgery import (
 )
 
 from graphlens.diff import Diff, compare
+from graphlens.program.program import Program
 from graphlens.read import read
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -34,6 +36,13 @@ def roots(diff: Diff) -> Counter[tuple[str, str]]:
     return Counter((row.family, row.kind) for row in diff.rows if row.cause == "root" and row.severity != "cosmetic")
 
 
+def both_ways(a: Program, b: Program) -> Diff:
+    """Compare, and check that the other way round it is the same account."""
+    diff = compare(a, b)
+    mirrors(diff, compare(b, a))
+    return diff
+
+
 def layers(name: str, at: int) -> tuple[str, ...]:
     return tuple(f"model.{stack}.{at}" for stack in STACKS[name])
 
@@ -46,7 +55,7 @@ def inside(module: str, homes: tuple[str, ...]) -> bool:
 def test_a_layer_was_taken_out(name, surgery, at):
     """Its nodes and weights are gone; those behind it are renamed and otherwise the same; one node takes another input."""
     a, b = program(name), program(name, surgery)
-    diff = compare(a, b)
+    diff = both_ways(a, b)
     homes = layers(name, at)
     calls = {node.name for node in a.graph.nodes if inside(node.module, homes) and node.op == "call_function"}
     state = {tensor.fqn for tensor in a.stored if inside(tensor.fqn, homes)}
@@ -92,7 +101,7 @@ def test_a_layer_was_taken_out(name, surgery, at):
 def test_the_first_layers_of_t5_were_taken_out():
     """The first ones alone have a table of relative positions; without it zeros are made, and no bias is copied for each layer."""
     a, b = program("t5"), program("t5", FIRST)
-    diff = compare(a, b)
+    diff = both_ways(a, b)
     homes = layers("t5", 0)
     calls = {n.name: n.target for n in a.graph.nodes if n.op == "call_function" and inside(n.module, homes)}
     lone = {side: Counter(row.target for row in diff.rows if row.kind == f"only_{side}" and row.family == "target"
@@ -116,7 +125,7 @@ def test_the_first_layers_of_t5_were_taken_out():
 def test_two_layers_changed_places(name):
     """Called by number, each has the weights of the other; those that are equal in both are no difference."""
     a, b = program(name), program(name, exchanged_layers)
-    diff = compare(a, b)
+    diff = both_ways(a, b)
     assert {(row.family, row.kind, row.aspect, row.severity) for row in diff.rows} == {
         ("weights", "changed", "exchanged", "wrong_result")
     }
@@ -147,7 +156,7 @@ def test_of_equal_layers_the_last_is_gone(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_another_activation(name):
     a = program(name)
-    diff = compare(a, program(name, other_activation))
+    diff = both_ways(a, program(name, other_activation))
     changed = [row for row in diff.rows if row.severity == "wrong_result"]
     count = 3 * len(STACKS[name])
     assert len(changed) == count
@@ -174,7 +183,7 @@ def test_another_activation(name):
 def test_fused_projections(name):
     """In each layer three linears became one and a split: one group, its weights, and nothing else."""
     a, b = program(name), program(name, fused_projections)
-    diff = compare(a, b)
+    diff = both_ways(a, b)
     count = 3 * len(STACKS[name])
     groups = diff.alignment.graphs[0].groups
     assert len(groups) == count

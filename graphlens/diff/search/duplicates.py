@@ -30,7 +30,10 @@ def duplicates_step(match: Match, keys: Keys, intern: Interner) -> int:
 
 
 def prefer_names(match: Match) -> None:
-    """Of duplicates of which one has no partner, leave the partner to the one of its name, unless it shares fewer users."""
+    """Of duplicates of which one has no partner, leave the partner to the one of its name.
+
+    Unless it shares fewer users, or lives in another module than the partner: names of calls are counted, modules are not.
+    """
     for f in [i for i, mate in enumerate(match.mate_a) if mate == FREE]:
         for p in _paired_duplicates(match.a, f, match.mate_a):
             j = match.mate_a[p]
@@ -53,6 +56,8 @@ def _paired_duplicates(table: Table, f: int, mate: list[int]) -> list[int]:
 
 
 def _exchange(match: Match, old: tuple[int, int], new: tuple[int, int]) -> None:
+    if match.strangers(*new):
+        return
     shared = [_shared_users(match, [i], {j: 0}).get((i, j), 0) for i, j in (old, new)]
     if shared[0] <= shared[1] and match.mate_a[old[0]] == old[1]:
         match.part(*old)

@@ -55,7 +55,8 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     undecided: list[Entry] = []
     if match.open() and sum(map(len, match.free())) > _SMALL:
         undecided = _surroundings(match, full.keys, modules)
-    if match.homes is not None:
+    homes = match.homes
+    if homes is not None:
         _pairs(match, full, intern, modules)
         if match.open():
             unused_step(match, full.keys, modules)
@@ -63,7 +64,9 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     _pairs(match, full, intern, modules)
     if match.open() and pair_named(match, full.keys, modules):
         _pairs(match, full, intern, modules)
+    match.homes = homes
     prefer_names(match)
+    match.homes = None
     pair_twins(match)
     return Solved(match, (*undecided, *_rest(match, full.keys, modules)))
 
