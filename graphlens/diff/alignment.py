@@ -12,7 +12,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     """One node of `a` proposed to be one node of `b`.
 
     `match` names the evidence: ``pinned signature same symmetric name provenance propagated replayed similar`` (with
-    ``up to sizes`` or ``up to literals`` appended where a weaker key was used); `confidence` is in (0, 1];
+    ``up to sizes``, ``up to literals`` or ``up to dialect`` appended where a weaker key was used); `confidence` is in (0, 1];
     `witnesses` are short texts for people.
     """
 

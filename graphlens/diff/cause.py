@@ -28,6 +28,9 @@ _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
 _DERIVED: Final = ("tensor_meta", "example_value")
 """Metadata that repeats what the value says."""
 
+_KEPT: Final = ACCEPTED_BY_RULE | {"dialect"}
+"""Aspects of edits that nothing else of a node follows from."""
+
 _EDITS: Final = ("op", "target", "args", "kwargs")
 
 Key = tuple[str, str]
@@ -48,7 +51,7 @@ class Causes:
                 key, finding = (item.graph, item.a.name), item.finding
                 if finding.field.startswith("val"):
                     self.facets[key].add(finding.field)
-                elif finding.field in _EDITS and finding.kind == "changed" and finding.aspect not in ACCEPTED_BY_RULE:
+                elif finding.field in _EDITS and finding.kind == "changed" and finding.aspect not in _KEPT:
                     self.edited.add(key)
                     if finding.field == "target":
                         self.retargeted.add(key)

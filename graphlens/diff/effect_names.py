@@ -102,3 +102,5 @@ WRITING: Final = {"_c10d_functional." + name for name in ("wait_tensor", "isend"
 """What they are given is written by the time they are done, and their schemas do not say so."""
 WRITING_NAMESPACES: Final = {"c10d", "symm_mem", "inductor"}
 """Whose schemas do not say all that is written."""
+LOGGED: Final = "torch._C._log_api_usage_once"
+"""Tells whoever counts uses of torch that there was one; nothing is computed."""

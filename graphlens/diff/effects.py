@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
 
+from graphlens.diff.dialect import operators_of, speaks_python
+from graphlens.diff.dialect.indexing import ValueOf
 from graphlens.diff.effect_names import (
     ASSERTS,
     CALLING_FUNCTIONS,
     CALLING_HOPS,
     COLLECTIVE_NAMESPACES,
     FUNCTIONALIZED,
+    LOGGED,
     PURE_BUILTINS,
     PURE_FUNCTIONS,
     PURE_HOPS,
@@ -93,7 +98,9 @@ def always_pure(target: str) -> bool:
     return plain and not may_draw(info) and target.partition(".")[0] in PURE_NAMESPACES
 
 
-def behaviour(node: Node, schemas: Mapping[str, str], bodies: Behaviour | None = None) -> Behaviour:
+def behaviour(
+    node: Node, schemas: Mapping[str, str], bodies: Behaviour | None = None, value_of: ValueOf | None = None
+) -> Behaviour:
     """Say what a node does.
 
     Parameters
@@ -105,14 +112,30 @@ def behaviour(node: Node, schemas: Mapping[str, str], bodies: Behaviour | None =
     bodies
         What the nested graphs do that the node holds (`body_behaviour`), `None` where it holds none. Its `writes`
         only tell whether there is any: which operand a body writes is not followed, so all are taken as written.
+    value_of
+        The recorded value of a node by name; with it, functions and methods of Python's torch are known by their operators.
     """
     if node.op in ("placeholder", "get_attr", "output"):
         return PURE
     if bodies is not None:
         return _holder(node, bodies)
-    if node.op == "call_function":
-        return _function(node, schemas)
-    return _worst(node)
+    if value_of is not None and speaks_python(node):
+        found = _spoken(node, value_of)
+        if found is not None:
+            return found
+    return _function(node, schemas) if node.op == "call_function" else _worst(node)
+
+
+def _spoken(node: Node, value_of: ValueOf) -> Behaviour | None:
+    """What a Python function or method does whose operators are known: the worst of what any of them does."""
+    calls = operators_of(node, value_of)
+    found = [_operator(call, info) for call, info in calls]
+    if not found:
+        return PURE if node.target == LOGGED else None
+    effects, writes, shares = (
+        dict.fromkeys(chain(*map(attrgetter(part), found))) for part in ("effects", "writes", "shares")
+    )
+    return Behaviour(tuple(effects), tuple(writes), tuple(shares))
 
 
 def _worst(node: Node) -> Behaviour:
@@ -201,20 +224,3 @@ def _operator(node: Node, info: OpInfo) -> Behaviour:
     if not kinds and not writes and not shares:
         return PURE
     return Behaviour(tuple(kinds), tuple(dict.fromkeys(writes)), tuple(dict.fromkeys(shares)))
-
-
-def body_behaviour(nodes: tuple[Node, ...], each: Mapping[str, Behaviour]) -> Behaviour:
-    """Sum up what the nodes of a nested graph do: its kinds of effects, and whether it writes anything it was given.
-
-    A write to a value that the body made itself stays inside it.
-    """
-    kinds: dict[str, None] = {}
-    outside = {node.name for node in nodes if node.op in ("placeholder", "get_attr")}
-    written: dict[str, None] = {}
-    for node in nodes:
-        does = each.get(node.name, PURE)
-        if outside.intersection(does.shares):
-            outside.add(node.name)
-        kinds |= dict.fromkeys(does.effects)
-        written |= dict.fromkeys(name for name in does.writes if name in outside)
-    return Behaviour(tuple(kinds), tuple(written), ())

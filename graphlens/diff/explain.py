@@ -18,6 +18,7 @@ from graphlens.program.program import Program
 _RUNGS: Final = {
     "up to sizes": "compared with the sizes in its arguments left out",
     "up to literals": "compared with the literals in its arguments left out",
+    "up to dialect": "compared without the dialect: Python's functions and methods and the operators that they are have one name",
     "up to target": "compared by its surroundings, for it calls another function",
 }
 """What each rung of the ladder leaves out."""

@@ -14,6 +14,7 @@ from graphlens.diff.dead import settle_dead
 from graphlens.diff.derived import decomposed, derived, lost_in_group
 from graphlens.diff.effects import ASSERT, PURE
 from graphlens.diff.elements import ELEMENTS, in_other_words, same_elements
+from graphlens.diff.fields_across import DIALECT, in_two_dialects, same_index, told_otherwise
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
@@ -102,6 +103,10 @@ class NodeComparer:
         )
 
     def _pair(self, match: GraphMatch, calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
+        if a.target != b.target and in_two_dialects(calls.arguments, a, b):
+            yield from told_otherwise(calls, a, b)
+            yield from self._recorded(a, b)
+            return
         alike = False
         if a.op != b.op:
             yield _texts("op", "changed", a.op, b.op)
@@ -121,10 +126,15 @@ class NodeComparer:
                     yield structs.replace(finding, aspect=told)
                 else:
                     yield _result_container(finding) if a.op == b.op == "output" else finding
+        yield from self._recorded(a, b)
+
+    def _recorded(self, a: Node, b: Node) -> Iterator[Finding]:
         for finding in compare_values(a.value, b.value, self.matching.renaming):
             tied = a.op == b.op == "placeholder" and finding.aspect == "symbolic"
             yield structs.replace(finding, aspect="tied otherwise") if tied else finding
-        yield from self.meta.compare(a.meta, b.meta)
+        for finding in self.meta.compare(a.meta, b.meta):
+            of_input = finding.field == "nn_module_stack" and a.op == b.op == "placeholder"
+            yield structs.replace(finding, aspect="input") if of_input else finding
 
     def _asserts(self, match: GraphMatch, a: Node, b: Node) -> bool:
         """Whether two nodes do nothing but refuse what is not as they say."""
@@ -137,7 +147,8 @@ class NodeComparer:
         by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)
         for group in match.alignment.groups:
             ours, theirs = [by_name_a[n] for n in group.a], [by_name_b[n] for n in group.b]
-            aspect = "decomposed" if decomposed(group, ours, theirs) else "rewritten"
+            indexed = same_index(match, ours, theirs, self.matching.schemas)
+            aspect = DIALECT if indexed else "decomposed" if decomposed(group, ours, theirs) else "rewritten"
             last_a, last_b = _last(match.a, ours), _last(match.b, theirs)
             yield place(match, last_a, last_b, _bundle(group, ours, theirs, "changed", aspect))
             for finding in compare_values(last_a.value, last_b.value, self.matching.renaming):

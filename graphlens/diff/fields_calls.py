@@ -102,9 +102,9 @@ class CallComparer:
                 for finding in self.arguments.differences(place, a.kwargs[name], b.kwargs[name], bodies):
                     yield from self._literal(name, finding)
             elif name in a.kwargs and name not in theirs:
-                yield self._one_sided(place, name, a.kwargs[name], info_b, mine=True)
+                yield self.one_sided(place, name, a.kwargs[name], info_b, mine=True)
             elif name in b.kwargs and name not in ours:
-                yield self._one_sided(place, name, b.kwargs[name], info_a, mine=False)
+                yield self.one_sided(place, name, b.kwargs[name], info_a, mine=False)
 
     def _spelled(
         self,
@@ -119,14 +119,15 @@ class CallComparer:
     ) -> Iterator[Finding]:
         """Compare an argument given by position on one side with the keyword of the other."""
         if name not in keywords:
-            yield self._one_sided(place, name, value, info, mine=mine)
+            yield self.one_sided(place, name, value, info, mine=mine)
             return
         one, two = (value, keywords[name]) if mine else (keywords[name], value)
         differing = list(self.arguments.differences(place, one, two, bodies))
         found = [kept for finding in differing for kept in self._literal(name, finding)]
         yield from found or [_respelled(place, name, one, two, mine=mine)]
 
-    def _one_sided(self, place: Place, name: str, value: Argument, info: OpInfo | None, *, mine: bool) -> Finding:
+    def one_sided(self, place: Place, name: str, value: Argument, info: OpInfo | None, *, mine: bool) -> Finding:
+        """Make a finding about an argument that one side passes and the other does not."""
         index = info.index.get(name) if info else None
         default = info.parameters[index].default if info and index is not None else MISSING
         unwritten = default is not MISSING and same_argument(_as_list(value), _as_list(default))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphlens.diff.check.live import Facts
 from graphlens.diff.effects import ASSERT, PURE
-from graphlens.diff.handed import HandedOn, hands_on
+from graphlens.diff.handed import HandedOn, hands_on, packet
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind
@@ -127,4 +127,4 @@ def _reshaped_again(node: Node, graph: Graph) -> bool:
 
 
 def _keeps_order(node: Node) -> bool:
-    return node.op == "call_function" and node.target.rpartition(".")[0] in _RESHAPING
+    return node.op in ("call_function", "call_method") and packet(node) in _RESHAPING

@@ -156,9 +156,14 @@ def _all(value: Any, kind: type) -> bool:
 def _module_stacks(a: tuple[ModuleCall, ...], b: tuple[ModuleCall, ...]) -> str | None:
     if a == b:
         return None
-    if [(call.call, call.type) for call in a] != [(call.call, call.type) for call in b]:
+    if _calls(a) != _calls(b):
         return ""
     return None if [_steady(call.key) for call in a] == [_steady(call.key) for call in b] else "key"
+
+
+def _calls(stack: tuple[ModuleCall, ...]) -> list[tuple[str, str]]:
+    """List the modules around a node, the root left out: export names it and Dynamo does not."""
+    return [(call.call, call.type) for call in stack if call.call]
 
 
 def _steady(key: str) -> str:

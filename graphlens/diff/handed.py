@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphlens.diff.check.live import Facts
+from graphlens.diff.dialect import called, speaks_python
 from graphlens.diff.effects import behaviour
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.program.argument import Ref
@@ -25,10 +26,15 @@ _DROPOUTS = {"aten.dropout", "aten.feature_dropout", "aten.alpha_dropout", "aten
 _LONGEST = 64
 
 
+def packet(node: Node) -> str:
+    """Return the operator without its overload, of a function or method of Python's torch too."""
+    return f"aten.{called(node)}" if speaks_python(node) else node.target.rpartition(".")[0]
+
+
 def hands_on(node: Node, graph: Graph) -> bool:
     """Whether a node's value is its first operand's value."""
-    packet = node.target.rpartition(".")[0]
-    if packet not in _PRESERVING and not (packet in _DROPOUTS and not behaviour(node, {}).effects):
+    name = packet(node)
+    if name not in _PRESERVING and not (name in _DROPOUTS and not behaviour(node, {}).effects):
         return False
     if not node.args or not isinstance(node.args[0], Ref):
         return False

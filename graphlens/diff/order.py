@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
+from graphlens.diff.dialect.inputs import told_by_dynamo
 from graphlens.diff.matching import GraphMatch
 from graphlens.diff.rows import Finding, Kind
 from graphlens.program.graph import Graph
@@ -64,7 +65,7 @@ def order_findings(match: GraphMatch, *, signed: bool = False) -> Iterator[tuple
     inputs = _exchanged_inputs(match) if moved and not signed else frozenset()
     for a, b in moved:
         one, two = match.a.index[a], match.b.index[b]
-        aspect = "input" if a in inputs else ""
+        aspect = ("place" if told_by_dynamo(match.a, match.b) else "input") if a in inputs else ""
         found = Finding(field="order", kind="moved", a=f"#{one}", b=f"#{two}", aspect=aspect, value_a=one, value_b=two)
         yield a, b, found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -23,6 +23,10 @@ NO_HOOKS = "no hooks"
 """The code of a call of a module that is a graph: only hooks could add anything."""
 
 
+DYNAMO_SOURCE = "_dynamo_source"
+"""The metadata key of an input of Dynamo's graph under which stands where it was found in the frame."""
+
+
 class ModuleCall(Struct, frozen=True, gc=False):
     """One entry of an `nn_module_stack`: the dict key, the fully qualified name, the class name."""
 
@@ -32,9 +36,26 @@ class ModuleCall(Struct, frozen=True, gc=False):
 
     @property
     def call(self) -> str:
-        """The name with its call index as the key has it: ``shared`` the first time, ``shared@1`` the second."""
+        """The name with its call index as the key has it: ``shared`` the first time, ``shared@1`` the second.
+
+        Dynamo writes a module as it is reached in the frame, ``L['self'].layers[0]``; that is ``layers.0``.
+        """
+        path = self.path if self.path[:2] != "L[" else from_self(self.path)
         _, at, index = self.key.rpartition("@")
-        return f"{self.path}@{index}" if at and index.isdigit() and "@" not in self.path else self.path
+        return f"{path}@{index}" if at and index.isdigit() and "@" not in path else path
+
+
+_SELF = "L['self']"
+_ITEM = re.compile(r"\[(?:'([^']*)'|(\d+))\]")
+
+
+@lru_cache(maxsize=4096)
+def from_self(path: str) -> str:
+    """Name a module relative to the one that was traced; the path of any other stays as it is."""
+    if path != _SELF and not path.startswith((f"{_SELF}.", f"{_SELF}[")):
+        return path
+    plain = path[len(_SELF) :].replace("._modules[", "[")
+    return _ITEM.sub(lambda item: f".{item[1] or item[2]}", plain).removeprefix(".")
 
 
 class Provenance(Struct, frozen=True, gc=False):

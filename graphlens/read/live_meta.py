@@ -9,9 +9,10 @@ from torch import fx
 
 from graphlens.program.argument import Argument, Opaque
 from graphlens.program.frozen import freeze
-from graphlens.program.graph import ModuleCall, Provenance, without_addresses
+from graphlens.program.graph import DYNAMO_SOURCE, ModuleCall, Provenance, without_addresses
 from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_names import object_text, target_text, type_name
+from graphlens.read.live_source import dynamo_source
 from graphlens.read.live_values import Storages, to_value
 from graphlens.read.source_paths import kept_trace, source_lines
 
@@ -63,7 +64,10 @@ def _text(obj: Any) -> str:
 
 
 def to_metadata(node: fx.Node, storages: Storages, interned: Interned) -> Mapping[str, Any]:
-    """Convert all of a node's metadata but `val`, in its own order; see `graphlens.program.graph.Node.meta`."""
+    """Convert all of a node's metadata but `val`, in its own order; see `graphlens.program.graph.Node.meta`.
+
+    Where Dynamo found an input is added: it is an attribute of the node, and says what its name only hints at.
+    """
     found: dict[str, Any] = {}
     for key, value in node.meta.items():
         if key in _VALUES:
@@ -73,6 +77,9 @@ def to_metadata(node: fx.Node, storages: Storages, interned: Interned) -> Mappin
         if converted is _ABSENT:
             continue
         found[name] = converted if converted is not _OTHER else _labelled(value, node.graph)
+    source = dynamo_source(node)
+    if source is not None:
+        found[DYNAMO_SOURCE] = source
     return freeze(found)
 
 

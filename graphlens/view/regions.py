@@ -158,7 +158,7 @@ class _Builder:
 
 def module_calls(node: Node) -> tuple[ModuleCall, ...]:
     """Return the module calls around a node, outermost first, without the root module."""
-    return tuple(call for call in node.module_stack if call.path and call.path != "L['self']")
+    return tuple(call for call in node.module_stack if call.call)
 
 
 def _common(around: tuple[str, ...], calls: tuple[ModuleCall, ...]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
+from graphlens.diff.dialect.inputs import told_by_dynamo
 from graphlens.program.argument import same_literal
 from graphlens.program.parts import InputSpec, OutputSpec
 from graphlens.program.program import ROOT, Program
@@ -14,6 +15,7 @@ from graphlens.program.program import ROOT, Program
 GENERATED_NAMES = "constant with another generated name"
 LIFTED_ORDER = "order of lifted inputs"
 UNSIGNED = "one side has no signature; its inputs and outputs are taken in order"
+FED = "Dynamo feeds its graph's inputs from the frame, in its own order; which is which rests on where it found them"
 _NAMES_INPUT = {"user_input_mutation", "gradient_to_user_input"}
 
 
@@ -59,7 +61,10 @@ def check_signature(border: Border) -> None:
     else:
         if signed(a) or signed(b):
             findings.assumptions[UNSIGNED] += 1
-        check_inputs(ROOT, *border.facts, border.mate, findings)
+        if told_by_dynamo(*(facts.graph for facts in border.facts)):
+            findings.unknown[FED] += 1
+        else:
+            check_inputs(ROOT, *border.facts, border.mate, findings)
     for name, ours, theirs in (("in", a.in_spec, b.in_spec), ("out", a.out_spec, b.out_spec)):
         if ours is None or theirs is None:
             if ours is not theirs:

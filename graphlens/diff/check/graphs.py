@@ -7,6 +7,7 @@ from functools import cache
 
 from msgspec import structs
 
+from graphlens.diff.check.across import check_across, in_two_dialects
 from graphlens.diff.check.arguments import KNOWN_FUNCTIONS, TUPLE_LIST, compare_arguments
 from graphlens.diff.check.bench import Bench
 from graphlens.diff.check.merged import DUPLICATES
@@ -66,6 +67,9 @@ def check_pairs(bench: Bench) -> None:
 
 
 def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
+    if a.target != b.target and in_two_dialects(bench, a, b):
+        message = bench.values.mismatch(a.value, b.value)
+        return check_across(bench, a, b) or (("value", message) if message else None)
     if a.op != b.op:
         return "target", f"op {a.op} and {b.op}"
     if a.target != b.target and (a.op not in ("placeholder", "get_attr") or _stars(a) != _stars(b)):

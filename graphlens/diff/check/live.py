@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, body_behaviour, hands_on_first, trivial
+from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, hands_on_first, trivial
+from graphlens.diff.effects_of_bodies import body_behaviour
 from graphlens.diff.opinfo import lookup
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
@@ -92,6 +93,10 @@ def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[s
     picks: dict[str, tuple[str, int]] = {}
     bodies: set[str] = set()
     holders: list[Node] = []
+
+    def value_of(name: str) -> Value | None:
+        return nodes[name].value if name in nodes else None
+
     for node in graph.nodes:
         if node.op == "call_function":
             if node.target == GETITEM and _picks(node, nodes):
@@ -103,7 +108,7 @@ def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[s
                 continue
         if node.op not in ("placeholder", "get_attr", "output"):
             inner = _bodies(node, path, facts) if node.subgraphs else None
-            found = behaviour(node, schemas, inner)
+            found = behaviour(node, schemas, inner, value_of)
             if node.target == DETACH and _needs_no_gradient(node, nodes):
                 found = Behaviour((), (), found.shares)
             if found is not PURE:

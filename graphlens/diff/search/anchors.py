@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from graphlens.diff.search.labels import generated
 from graphlens.diff.search.match import Match
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK
+from graphlens.diff.search.told import told_pairs
 from graphlens.program.parts import InputSpec
 from graphlens.program.program import Program
 from graphlens.program.value import Value
@@ -17,8 +18,11 @@ Translate = Callable[[str], str | None]
 def input_pairs(a: Program, b: Program, translate: Translate) -> list[tuple[str, str]]:
     """Pair the placeholders of two signatures by role: user inputs by their place in the call, weights by name.
 
-    Names that a tracer made up for constants say nothing and pair nothing.
+    Names that a tracer made up for constants say nothing and pair nothing. A graph without a signature tells its inputs
+    in other ways (`graphlens.diff.search.told`).
     """
+    if not (a.inputs and b.inputs):
+        return told_pairs(a, b, translate)
     by_path = all(spec.path for program in (a, b) for spec in program.inputs if spec.kind == "user_input")
     theirs = _roles(b, lambda fqn: fqn, by_path=by_path)
     found: list[tuple[str, str]] = []

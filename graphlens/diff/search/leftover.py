@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from graphlens.diff.search.evidence import witnesses
 from graphlens.diff.search.match import FREE, Match
-from graphlens.diff.search.table import GETITEM, SLOT_BITS, SLOT_MASK, Table
+from graphlens.diff.search.table import GETITEM, SLOT_BITS, SLOT_MASK, Table, kind_of
 
 _LARGEST = 256
 Entry = tuple[list[int], list[int], str]
@@ -84,7 +84,7 @@ def bundle_cuts(match: Match) -> int:
             sides[_root(joined, (side, piece))][side == "b"].append(node)
     made = 0
     for root, (ours, theirs) in sides.items():
-        if len(ours) == len(theirs) == 1 and match.a.nodes[ours[0]].op == match.b.nodes[theirs[0]].op:
+        if len(ours) == len(theirs) == 1 and kind_of(match.a, ours[0]) == kind_of(match.b, theirs[0]):
             rung = _rung(match, ours[0], theirs[0])
             made += match.pair(ours[0], theirs[0], f"similar up to {rung}", 0.6, ("between the same matched nodes",))
         elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST and root not in apart:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from graphlens.diff.effects import Behaviour, behaviour, body_behaviour
+from graphlens.diff.effects import Behaviour, behaviour
+from graphlens.diff.effects_of_bodies import body_behaviour
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.labels import Token, constant_labels, weak_labels
 from graphlens.diff.search.merkle import up_numbers
@@ -13,6 +14,7 @@ from graphlens.diff.search.table import Table, build
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
 from graphlens.program.state import StateNames
+from graphlens.program.value import Value
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,13 @@ class Prepared:
 
 
 def prepare(
-    program: Program, intern: Interner, symbol: Callable[[str], str], token: Token, schemas: Mapping[str, str]
+    program: Program,
+    intern: Interner,
+    symbol: Callable[[str], str],
+    token: Token,
+    schemas: Mapping[str, str],
+    *,
+    spoken: bool = False,
 ) -> Prepared:
     """Index every graph of a program that can be reached from the root; a shared body once."""
     tables: dict[str, Table] = {}
@@ -43,7 +51,7 @@ def prepare(
         bodies = _bodies(path, graph, structure)
         full = constant_labels(program, path, graph.nodes, token, names) | bodies
         weak = weak_labels(program, path, graph.nodes) | dict.fromkeys(bodies, "graph")
-        tables[path] = build(graph, intern, symbol, schemas, (full, weak), does)
+        tables[path] = build(graph, intern, symbol, schemas, (full, weak), does, spoken=spoken)
         if path != ROOT:
             structure[path] = intern(("graph", *_structure(tables[path], intern)))
             summaries[path] = _summary(graph, schemas, does)
@@ -97,5 +105,9 @@ def _inner(path: str, node: Node, summaries: Mapping[str, Behaviour]) -> Behavio
 
 
 def _summary(graph: Graph, schemas: Mapping[str, str], does: Mapping[str, Behaviour]) -> Behaviour:
-    each = {node.name: behaviour(node, schemas, does.get(node.name)) for node in graph.nodes}
+
+    def value_of(name: str) -> Value | None:
+        return graph[name].value if name in graph else None
+
+    each = {node.name: behaviour(node, schemas, does.get(node.name), value_of) for node in graph.nodes}
     return body_behaviour(graph.nodes, each)

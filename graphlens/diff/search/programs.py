@@ -19,6 +19,7 @@ from graphlens.diff.search.regions import crc_known, module_map, renamed_fqn, sh
 from graphlens.diff.search.result import graph_alignment, operand_names
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.solve import solve
+from graphlens.diff.search.spoken import across
 from graphlens.program.graph import Node
 from graphlens.program.program import ROOT, Program
 
@@ -63,8 +64,10 @@ def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -
 def _prepared(a: Program, b: Program, known: dict[str, str], pinned: pins.Pinned) -> Search:
     intern, token = Interner(), token_for(a, b)
     schemas = {**a.schemas, **b.schemas}
-    ours = prepare(a, intern, symbols.canonical(known), token, schemas)
-    theirs = prepare(b, intern, symbols.canonical({name: name for name in known.values()}), token, schemas)
+    spoken = across(a, b)
+    ours = prepare(a, intern, symbols.canonical(known), token, schemas, spoken=spoken)
+    back = symbols.canonical({name: name for name in known.values()})
+    theirs = prepare(b, intern, back, token, schemas, spoken=spoken)
     return Search(ours, theirs, intern, pinned)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group, Pair
-from graphlens.diff.search.match import FREE
+from graphlens.diff.dialect import same_function
+from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.solve import Solved
+from graphlens.diff.search.spoken import DIALECT
 from graphlens.diff.search.table import Table
 from graphlens.program.argument import Ref, leaves
 from graphlens.program.graph import Node
@@ -16,6 +18,8 @@ def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
     nodes_a, nodes_b = match.a.nodes, match.b.nodes
     hidden = {i for bundle in match.bundles for i in bundle.a}
     how, confidence, notes = match.how, match.confidence, match.notes
+    if match.a.spoken:
+        how = [_told(match, i, j) if j >= 0 else how[i] for i, j in enumerate(match.mate_a)]
     pairs = tuple(
         Pair(a=nodes_a[i].name, b=nodes_b[j].name, match=how[i], confidence=confidence[i], witnesses=notes[i])
         for i, j in enumerate(match.mate_a)
@@ -44,6 +48,15 @@ def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
         only_a=tuple(nodes_a[i].name for i, j in enumerate(match.mate_a) if j == FREE),
         only_b=tuple(nodes_b[j].name for j, i in enumerate(match.mate_b) if i == FREE),
     )
+
+
+def _told(match: Match, i: int, j: int) -> str:
+    """Name the evidence of a pair across dialects: what it rests on is compared without the dialect."""
+    a, b, how = match.a.nodes[i], match.b.nodes[j], match.how[i]
+    values = match.a.value_of, match.b.value_of
+    if a.target == b.target or how == "pinned" or not same_function(a, b, values, match.a.schemas):
+        return how
+    return how.partition(" up to ")[0] + DIALECT
 
 
 def operand_names(node: Node, table: Table) -> list[str | None]:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from graphlens.diff.dialect import called
 from graphlens.diff.search.evidence import Witnesses, near_operands, witnesses
 from graphlens.diff.search.match import FREE, Match
-from graphlens.diff.search.table import SLOT_BITS, Table
+from graphlens.diff.search.table import SLOT_BITS, Table, kind_of
 from graphlens.program.frames import frame_text, user_frame
 from graphlens.program.graph import Node
 from graphlens.program.value import TensorValue
@@ -30,7 +31,10 @@ class Score(NamedTuple):
 
 
 def packet(node: Node) -> str:
-    """Return a target without its overload and without the underscore of its in-place form."""
+    """Return a target without its dialect, its overload, and the underscore of its in-place form."""
+    function = called(node)
+    if function:
+        return function.rstrip("_")
     if node.op != "call_function" or node.target.count(".") < 2:
         return node.target if node.op not in ("placeholder", "get_attr") else node.op
     return node.target.rpartition(".")[0].rstrip("_")
@@ -94,8 +98,8 @@ def candidates(match: Match, i: int, buckets: Mapping[tuple[str, int], list[int]
             found.update((q, None) for q in match.b.operands[v])
     bucket = buckets.get((packet(match.a.nodes[i]), modules[0][i]), [])
     found.update((j, None) for j in bucket[:_MOST])
-    op = match.a.nodes[i].op
-    return [j for j in found if match.mate_b[j] == FREE and match.b.nodes[j].op == op and j not in match.b.twin]
+    kind = kind_of(match.a, i)
+    return [j for j in found if match.mate_b[j] == FREE and kind_of(match.b, j) == kind and j not in match.b.twin]
 
 
 def buckets_of(table: Table, free: list[int], modules: list[int]) -> dict[tuple[str, int], list[int]]:

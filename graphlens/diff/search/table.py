@@ -7,9 +7,10 @@ from collections.abc import Callable, Hashable, Mapping
 from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, NO_SHAPE, Shape, by_body, literals, mask, outline, shape_for
+from graphlens.diff.search.spoken import Told, spoken_key, weaker
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
-from graphlens.program.value import TensorValue
+from graphlens.program.value import TensorValue, Value
 
 SLOT_BITS = 24
 SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -25,20 +26,29 @@ class Table:
     match key; `effect[i]` whether dropping it could be noticed; `live[i]` whether anything that can be noticed depends on
     it; `commutative[i]` whether its operands are matched in any order. `twin` maps a later getitem of the same item to the
     first one, which stands for it. `labels` tells nodes without operands apart (the structure of a nested graph, the value
-    of a constant), `weak_labels` does so when values may differ.
+    of a constant), `weak_labels` does so when values may differ. `spoken` says that keys tell nothing of the dialect of a call.
     """
 
     __slots__ = (
-        "commutative", "effect", "index", "key", "labels", "live", "nodes", "operands", "schemas", "symbol", "twin", "users",
-        "weak_labels",
+        "commutative", "effect", "index", "key", "labels", "live", "nodes", "operands", "schemas", "spoken", "symbol", "twin",
+        "users", "weak_labels",
     )  # fmt: skip
 
-    def __init__(self, graph: Graph, symbol: Callable[[str], str], schemas: Mapping[str, str], labels: Labels) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        symbol: Callable[[str], str],
+        schemas: Mapping[str, str],
+        labels: Labels,
+        *,
+        spoken: bool = False,
+    ) -> None:
         count = len(graph.nodes)
         self.nodes = graph.nodes
         self.index = graph.index
         self.symbol, self.schemas = symbol, schemas
         self.labels, self.weak_labels = labels
+        self.spoken = spoken
         self.key: list[int] = []
         self.operands: list[list[int]] = []
         self.users: list[list[int]] = [[] for _ in range(count)]
@@ -48,6 +58,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def value_of(self, name: str) -> Value | None:
+        """Return the recorded value of a node."""
+        i = self.index.get(name)
+        return None if i is None else self.nodes[i].value
+
 
 def build(
     graph: Graph,
@@ -56,13 +71,15 @@ def build(
     schemas: Mapping[str, str],
     labels: Labels,
     does: Mapping[str, Behaviour],
+    *,
+    spoken: bool = False,
 ) -> Table:
     """Index a graph.
 
     `labels` are full and weak labels of nodes without operands, `does` says what the nested graphs of a call do, all by
-    node name.
+    node name. With `spoken`, keys tell nothing of the dialect of a call.
     """
-    table = Table(graph, symbol, schemas, labels)
+    table = Table(graph, symbol, schemas, labels, spoken=spoken)
     index, twin = table.index, table.twin
     commutative, effect = table.commutative, table.effect
     picked: dict[tuple[int, int], int] = {}
@@ -75,7 +92,10 @@ def build(
         shape = NO_SHAPE
         if node.op == "call_function":
             shape = shapes.get(target) or shapes.setdefault(target, shape_for(target, schemas))
-        if shape is NO_SHAPE or node.kwargs or node.subgraphs:
+        told = _spoken(table, node, names) if spoken else None
+        if told is not None:
+            key = intern((told[0], *told[1]))
+        elif shape is NO_SHAPE or node.kwargs or node.subgraphs:
             key = _key(table, node, shape, names, intern)
         else:
             outlined = (target, node.code, *outline(node.args, names, symbol))
@@ -84,7 +104,10 @@ def build(
         operands = _operands(index, names)
         if twin:
             operands = [twin.get(p, p) for p in operands]
-        if shape is NO_SHAPE:
+        if told is not None:
+            commutative[i] = told[2]
+            effect[i] = not behaviour(node, schemas, None, table.value_of).pure
+        elif shape is NO_SHAPE:
             effect[i] = node.op != "get_attr"
         else:
             if shape.commutative:
@@ -107,6 +130,10 @@ def _key(table: Table, node: Node, shape: Shape, names: list[str], intern: Inter
     if node.subgraphs:
         found = by_body(node.target, found, _held(names, table.labels))
     return intern(((node.target, node.code) if node.code else node.target, *found))
+
+
+def _spoken(table: Table, node: Node, names: list[str]) -> Told | None:
+    return spoken_key(node, table.schemas, table.value_of, table.symbol, names)
 
 
 def _held(names: list[str], labels: Mapping[str, Hashable]) -> Hashable:
@@ -168,6 +195,9 @@ def weaker_key(table: Table, i: int, rung: int, intern: Interner) -> int:
     call = node.op == "call_function"
     shape = shape_for(node.target, table.schemas) if call else NO_SHAPE
     names: list[str] = []
+    told = _spoken(table, node, names) if table.spoken else None
+    if told is not None:
+        return intern((rung, told[0], *weaker(told[1], sizes_only=rung != BARE)))
     found = literals(node.args, node.kwargs, shape, names, table.symbol)
     if call:
         found = by_body(node.target, found, _held(names, table.labels)) if node.subgraphs else found
@@ -175,3 +205,9 @@ def weaker_key(table: Table, i: int, rung: int, intern: Interner) -> int:
     labels = table.weak_labels if rung == BARE else table.labels
     label = _label(node, labels) if node.op != "call_module" else node.target
     return intern((rung, node.op, label, *mask(found, shape, rung)))
+
+
+def kind_of(table: Table, i: int) -> str:
+    """Return the op of a node; across dialects a method and a function are one kind."""
+    op = table.nodes[i].op
+    return "call_function" if table.spoken and op == "call_method" else op

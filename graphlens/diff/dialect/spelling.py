@@ -1,0 +1,170 @@
+"""What a call does, in the operator's words: the function without its dialect, and its arguments by the schema's names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+from graphlens.diff.dialect.binding import Given, bind, conversion, fits
+from graphlens.diff.dialect.indexing import ValueOf, indexed
+from graphlens.diff.dialect.words import CASTS, PARAMETERS, SYNONYMS, VARIADIC
+from graphlens.diff.opinfo import OpInfo, find, lookup, operators
+from graphlens.program.argument import Const, Ref
+from graphlens.program.graph import Node
+from graphlens.program.value import TensorValue
+
+GETITEM = "_operator.getitem"
+_MODULES = (
+    "torch.nn.functional.",
+    "torch._C._nn.",
+    "torch._C._special.special_",
+    "torch._C._linalg.",
+    "torch._C._fft.",
+)
+_OPERATORS = ("aten.", "prims.", "higher_order.")
+
+
+class Spelling(NamedTuple):
+    """The function and its arguments by name, ordered as the schema (`info`) has them; `python` where it was told in Python's words."""
+
+    function: str
+    given: Given
+    python: bool
+    info: OpInfo | None = None
+
+
+def speaks_python(node: Node) -> bool:
+    """Whether a call is spelled as a function or method of Python's torch, and not as an operator."""
+    if node.op == "call_method":
+        return True
+    return node.op == "call_function" and node.target.startswith(("torch.", "_operator."))
+
+
+def spell(node: Node, schemas: Mapping[str, str], value_of: ValueOf) -> Spelling | None:
+    """Say what a call does; `None` where that is not known to be one operator."""
+    if node.op not in ("call_function", "call_method") or node.subgraphs:
+        return None
+    if node.target == GETITEM and len(node.args) == 2:
+        return _indexing(node, value_of)
+    if not speaks_python(node):
+        info = find(node.target, schemas)
+        bound = bind(node, info, ()) if info is not None else None
+        if bound is not None and node.target.startswith("aten.rsub."):
+            bound = {"self": bound["other"], "other": bound["self"]} | {
+                name: bound[name] for name in ("alpha",) if name in bound
+            }
+        return None if bound is None else Spelling(_packet(node.target), bound, python=False, info=info)
+    cast = _cast(node)
+    if cast is not None:
+        return cast
+    name = _name(node.target)
+    for target in _overloads().get(name, ()):
+        info = lookup(target)
+        bound = spelled_as(node, info) if info is not None else None
+        if bound is not None and fits(bound, info, value_of):  # type: ignore[arg-type]
+            return Spelling(name, bound, python=True, info=info)
+    return None
+
+
+def spelled_as(node: Node, info: OpInfo) -> Given | None:
+    """Give the arguments of a Python call by the names of an operator's schema; `None` where they do not fit."""
+    name = _name(node.target)
+    if name == "to":
+        return conversion(node, info)
+    return bind(node, info, PARAMETERS.get(node.target, ()), variadic=name in VARIADIC)
+
+
+def operators_of(node: Node, value_of: ValueOf) -> list[tuple[Node, OpInfo]]:
+    """Return the calls of operators that a Python call may be; none where it is not sure to be one of them.
+
+    Sure are functions of C++, methods of tensors, and the functions in Python that are known to do no more.
+    """
+    if node.target == GETITEM or "out" in node.kwargs or not _trusted(node, value_of):
+        return []
+    found: list[tuple[Node, OpInfo]] = []
+    cast = _cast(node)
+    for target in _overloads().get("to" if cast is not None else _name(node.target), ()):
+        info = lookup(target)
+        given = None if info is None else cast.given if cast is not None else spelled_as(node, info)
+        if info is not None and given is not None and fits(given, info, value_of):
+            known = {name: value for name, value in given.items() if name in info.index}
+            found.append((Node(name=node.name, op="call_function", target=target, kwargs=known), info))
+    return found
+
+
+def _trusted(node: Node, value_of: ValueOf) -> bool:
+    if node.op == "call_method":
+        first = node.args[0] if node.args else None
+        value = value_of(first.node) if isinstance(first, Ref) else None
+        return isinstance(value, TensorValue) and value.type in _PLAIN
+    return node.target.rpartition(".")[0] in ("torch", "torch._C._nn") or node.target in PARAMETERS
+
+
+_PLAIN = (None, "Tensor", "Parameter")
+"""Types of tensors whose methods are torch's own."""
+
+
+def same_function(a: Node, b: Node, value_of: tuple[ValueOf, ValueOf], schemas: Mapping[str, str]) -> bool:
+    """Whether two calls of different targets are one function in two dialects, or in two ways of Python's."""
+    if not (speaks_python(a) or speaks_python(b)):
+        return False
+    ours, theirs = spell(a, schemas, value_of[0]), spell(b, schemas, value_of[1])
+    if ours is not None and theirs is not None:
+        return ours.function == theirs.function
+    return called(a) == called(b) != ""
+
+
+def called(node: Node) -> str:
+    """Name what is called without its dialect, whatever is passed; ``""`` where the arguments decide that."""
+    if node.op not in ("call_function", "call_method") or node.subgraphs or node.target == GETITEM:
+        return ""
+    return _name(node.target) if speaks_python(node) else _packet(node.target)
+
+
+_INDEXING: Mapping[str, str] = {
+    "index": "aten.index.Tensor", "alias": "aten.alias.default", "unsqueeze": "aten.unsqueeze.default",
+    "slice": "aten.slice.Tensor", "select": "aten.select.int",
+}  # fmt: skip
+
+
+def _indexing(node: Node, value_of: ValueOf) -> Spelling | None:
+    base, index = node.args
+    if not isinstance(base, Ref) or not isinstance(value_of(base.node), TensorValue):
+        return None
+    found = indexed(base, index, value_of)
+    return None if found is None else Spelling(found[0], dict(found[1]), python=True, info=lookup(_INDEXING[found[0]]))
+
+
+@cache
+def _name(target: str) -> str:
+    """Take the module from the name of a Python function, and what only its dialect says."""
+    name = target.rpartition(".")[2]
+    if target.startswith("torch._C._special.special_"):
+        name = target.removeprefix("torch._C._special.")
+    return SYNONYMS.get(name, name)
+
+
+@cache
+def _packet(target: str) -> str:
+    """Take the overload from an operator, and the namespace where it is torch's own."""
+    namespace, _, rest = target.partition(".")
+    name = rest.partition(".")[0]
+    return SYNONYMS.get(name, name) if namespace == "aten" else f"{namespace}.{name}"
+
+
+@cache
+def _overloads() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for target in operators():
+        if target.startswith("aten.") and not target.endswith(("out", "_grad_input")):
+            found[target.split(".")[1]].append(target)
+    return {name: tuple(targets) for name, targets in found.items()}
+
+
+def _cast(node: Node) -> Spelling | None:
+    dtype = CASTS.get(node.target) if node.op == "call_method" else None
+    if dtype is None or len(node.args) != 1 or node.kwargs:
+        return None
+    return Spelling("to", {"self": node.args[0], "dtype": Const("dtype", dtype)}, python=True)

@@ -1,0 +1,107 @@
+"""Match keys of calls in two dialects: Dynamo's Python functions against operators, by what both call and pass.
+
+Used for a pair of programs of which one is told in Python's words and the other in operators; a key then says nothing
+of the dialect, and evidence that rests on it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
+
+from graphlens.diff.dialect import speaks_python, spell
+from graphlens.diff.dialect.indexing import LAST, ValueOf
+from graphlens.diff.opinfo import MISSING, Missing, OpInfo
+from graphlens.diff.search.keys import flatten
+from graphlens.program.argument import Argument, Ref, Seq
+from graphlens.program.graph import Node
+from graphlens.program.program import Program
+
+DIALECT = " up to dialect"
+Told = tuple[Hashable, list[Hashable], bool]
+"""The function, what is passed, and whether operands may change places."""
+_QUIET = frozenset({"device", "layout", "memory_format", "pin_memory", "non_blocking", "copy", "implicit"})
+_COMMUTE = frozenset(
+    {"add", "mul", "eq", "ne", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "maximum", "minimum"}
+)
+
+
+def across(a: Program, b: Program) -> bool:
+    """Whether one program is told in Python's functions and methods for the most part, and the other in operators."""
+    if all(program.origin.kind in ("archive", "exported_program") for program in (a, b)):
+        return False
+    spoken = [_in_python(program) for program in (a, b)]
+    return None not in spoken and spoken[0] is not spoken[1]
+
+
+def _in_python(program: Program) -> bool | None:
+    """Whether most calls are Python's; `None` where there are none to tell by."""
+    counts = {True: 0, False: 0}
+    for _, node in program.walk():
+        if node.op == "call_method" or (
+            node.op == "call_function" and not node.target.startswith(("_operator.", "higher"))
+        ):
+            counts[speaks_python(node)] += 1
+    return counts[True] > counts[False] if any(counts.values()) else None
+
+
+def spoken_key(
+    node: Node, schemas: Mapping[str, str], value_of: ValueOf, symbol: Callable[[str], str], operands: list[str]
+) -> Told | None:
+    """Return what a call does without its dialect, what it passes, and whether its operands may change places.
+
+    `None` where that is not known; names of operands go to `operands`, in the order of the schema.
+    """
+    spelling = spell(node, schemas, value_of)
+    if spelling is None:
+        return None
+    found: list[Hashable] = []
+    tensors = 0
+    for name, value in spelling.given.items():
+        if isinstance(value, Ref):
+            operands.append(value.node)
+            found.append(name)
+            tensors += 1
+            continue
+        inner: list[str] = []
+        said = _said(value, inner, symbol)
+        operands.extend(inner)
+        if (
+            name not in _QUIET
+            and (inner or said not in (None, _default(spelling.info, name)))
+            and (name, said) != _FRONT
+        ):
+            found.append((name, said))
+    commutes = spelling.function in _COMMUTE and tensors == len(spelling.given) == 2
+    return ("call", spelling.function), found, commutes
+
+
+@lru_cache(maxsize=4096)
+def _default(info: OpInfo | None, name: str) -> Hashable:
+    at = info.index.get(name) if info is not None else None
+    default = info.parameters[at].default if info is not None and at is not None else MISSING
+    return None if isinstance(default, Missing) else _said(default, [], str)
+
+
+def _said(value: Argument, operands: list[str], symbol: Callable[[str], str]) -> Hashable:
+    """What an argument says; `None` where it says nothing, as an end that is none."""
+    parts = flatten(value, operands, symbol)
+    if value is None or value is False or (type(value) is int and value == LAST):
+        return None
+    items = value.items if isinstance(value, Seq) else (value,)
+    if items and all(type(item) is int for item in items) and len(set(items)) == 1:
+        return items[:1]  # one size for all
+    return parts
+
+
+_FRONT = ("start", (0,))
+"""Where a slice starts that does not say where."""
+
+
+def weaker(key: list[Hashable], *, sizes_only: bool) -> list[Hashable]:
+    """Leave out the literals of a key, or those that are numbers alone."""
+    return [part for part in key if not isinstance(part, tuple) or (sizes_only and not _sizes(part[1]))]
+
+
+def _sizes(said: Hashable) -> bool:
+    return isinstance(said, tuple) and all(type(item) is int for item in said)
