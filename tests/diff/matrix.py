@@ -301,7 +301,7 @@ def step(program: Program, path: str, k: float) -> tuple[Node, Node, Node]:
     return graph[mul.args[0].node], mul, add
 
 
-@edit("wrong_result", rooms=("",))
+@edit("wrong_result")
 def layer_removed(program, path):
     layer = step(program, path, 3.0)
     gone, before = {n.name for n in layer}, layer[0].args[0].node
@@ -309,7 +309,7 @@ def layer_removed(program, path):
     return edits.with_nodes(program, path, kept), {(path, name, None, "target", "only_a") for name in gone}
 
 
-@edit("wrong_result", rooms=("",))
+@edit("wrong_result")
 def layer_duplicated(program, path):
     layer = step(program, path, 3.0)
     last = layer[2].name

@@ -13,6 +13,7 @@ from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
+from graphlens.diff.search.shifted import unshift_step
 from graphlens.diff.search.similar import Modules, similar_step
 from graphlens.diff.search.singled import singled_step, unused_step
 from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, own_weights, spread
@@ -62,6 +63,8 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
             unused_step(match, full.keys, modules)
         match.homes = None
     _pairs(match, full, intern, modules)
+    if unshift_step(match, full.keys, modules):
+        _pairs(match, full, intern, modules)
     if match.open() and pair_named(match, full.keys, modules):
         _pairs(match, full, intern, modules)
     match.homes = homes

@@ -1,0 +1,159 @@
+"""Pairs that were shifted by one: where a layer was taken out, what follows it is computed from the same and is not it.
+
+A pair whose keys or names differ is held against a node without a partner that has the other's key and module. With its
+neighbours it takes over if fewer keys and operands differ then. Names never decide: a tracer counts them anew.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from graphlens.diff.search.match import FREE, Match
+from graphlens.diff.search.merkle import Keys
+from graphlens.diff.search.similar import Modules
+from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
+
+_CANDIDATES, _LARGEST, _MANY_USES = 4, 512, 24
+_KEY = 3
+_FIXED = ("pinned", "signature", "")
+Plan = dict[int, int]
+
+
+@dataclass(frozen=True)
+class Side:
+    """A match seen from the program that has the node without a partner: `own` is that one, `other` the other one."""
+
+    match: Match
+    own: Table
+    other: Table
+    key: list[int]
+    key_there: list[int]
+    module: list[int]
+    module_there: list[int]
+    mate: list[int]
+    back: list[int]
+
+    def alike(self, x: int, y: int) -> bool:
+        """Whether two nodes have one key and one module."""
+        return self.key[x] == self.key_there[y] and self.module[x] == self.module_there[y]
+
+    def how(self, y: int) -> str:
+        """On what evidence node `y` of the other program has its partner."""
+        x = self.back[y]
+        return self.match.how[x if self.own is self.match.a else y] if x >= 0 else "free"
+
+
+def unshift_step(match: Match, keys: Keys, modules: Modules) -> int:
+    """Exchange partners where less differs then; return how many nodes got another one."""
+    sides = [
+        Side(match, match.a, match.b, *keys, *modules, match.mate_a, match.mate_b),
+        Side(match, match.b, match.a, *keys[::-1], *modules[::-1], match.mate_b, match.mate_a),
+    ]
+    if _lone_names(sides[0]) > _lone_names(sides[1]):
+        sides.reverse()
+    return sum(_unshift(side) for side in sides)
+
+
+def _lone(side: Side) -> list[int]:
+    nodes, twin = side.own.nodes, side.own.twin
+    return [i for i, mate in enumerate(side.mate) if mate == FREE and nodes[i].op == "call_function" and i not in twin]
+
+
+def _lone_names(side: Side) -> tuple[int, list[str]]:
+    names = sorted(side.own.nodes[i].name for i in _lone(side))
+    return len(names), names
+
+
+def _unshift(side: Side) -> int:
+    waiting: dict[int, list[int]] = defaultdict(list)
+    for i in _lone(side):
+        waiting[side.key[i]].append(i)
+    made = 0
+    for y, x in enumerate(side.back if waiting else ()):
+        found = waiting.get(side.key_there[y])
+        if x < 0 or not found or side.how(y) in _FIXED or not _doubtful(side, x, y):
+            continue
+        for f in found[:_CANDIDATES]:
+            if side.mate[f] != FREE or side.back[y] != x or not side.alike(f, y):
+                continue
+            plan = _grow(side, f, y)
+            if plan and side.match.spend(8 * len(plan)):
+                made += _take_over(side, plan)
+    return made
+
+
+def _doubtful(side: Side, x: int, y: int) -> bool:
+    return side.key[x] != side.key_there[y] or side.own.nodes[x].name != side.other.nodes[y].name
+
+
+def _grow(side: Side, f: int, y: int) -> Plan:
+    """Follow lone nodes from one to their lone neighbours, each with what stands in its place; empty where that is too much."""
+    plan, taken = {f: y}, {y}
+    stack = [(f, y)]
+    while stack:
+        pair = stack.pop()
+        for p, q in _beside(side, *pair):
+            if side.mate[p] != FREE or p in plan or q in taken or not side.alike(p, q):
+                continue
+            if side.how(q) in _FIXED or p in side.own.twin or q in side.other.twin:
+                continue
+            plan[p] = q
+            taken.add(q)
+            stack.append((p, q))
+        if len(plan) > _LARGEST:
+            return {}
+    return plan
+
+
+def _beside(side: Side, x: int, y: int) -> Iterator[tuple[int, int]]:
+    """Yield operands of two nodes by slot, and users that stand alone with their key and slot."""
+    ours, theirs = side.own.operands[x], side.other.operands[y]
+    if len(ours) == len(theirs):
+        yield from zip(ours, theirs, strict=True)
+    left, right = _users(side.own, x, side.key), _users(side.other, y, side.key_there)
+    for place, u in left.items():
+        v = right.get(place, -1)
+        if u >= 0 and v >= 0:
+            yield u, v
+
+
+def _users(table: Table, i: int, key: list[int]) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
+    for use in table.users[i][:_MANY_USES]:
+        place = key[use >> SLOT_BITS], use & SLOT_MASK
+        found[place] = -1 if place in found else use >> SLOT_BITS
+    return found
+
+
+def _take_over(side: Side, plan: Plan) -> int:
+    """Carry a plan out if less differs with it."""
+    before = {side.back[y]: y for y in plan.values() if side.back[y] >= 0}
+    near = {*plan, *before}
+    near |= {use >> SLOT_BITS for x in near for use in side.own.users[x]}
+    gone = dict.fromkeys(before, FREE)
+    if _cost(side, near, {**gone, **plan}) >= _cost(side, near, {}):
+        return 0
+    own_is_a = side.own is side.match.a
+    for x, y in before.items():
+        side.match.part(*((x, y) if own_is_a else (y, x)))
+    note = ("with the one beside it more would differ",)
+    return sum(side.match.pair(*((x, y) if own_is_a else (y, x)), "similar", 0.8, note) for x, y in plan.items())
+
+
+def _cost(side: Side, near: set[int], changed: Mapping[int, int]) -> int:
+    """Count keys, operands and lone nodes that differ, with some partners changed."""
+    worse = 0
+    for x in near:
+        y = changed.get(x, side.mate[x])
+        if y < 0:
+            worse += y == FREE
+            continue
+        worse += _KEY * (side.key[x] != side.key_there[y])
+        ours = [changed.get(p, side.mate[p]) for p in side.own.operands[x]]
+        theirs = side.other.operands[y]
+        if side.own.commutative[x]:
+            ours, theirs = sorted(ours), sorted(theirs)
+        worse += sum(p != q for p, q in zip(ours, theirs, strict=False)) + abs(len(ours) - len(theirs))
+    return worse
