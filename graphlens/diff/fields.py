@@ -30,6 +30,7 @@ from graphlens.diff.settings import Settings
 from graphlens.diff.values import compare_values, plainly_same_values
 from graphlens.program.argument import Const, Seq
 from graphlens.program.graph import Graph, Node
+from graphlens.program.value import SymValue
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class NodeComparer:
         if a.target != b.target and (a.op != b.op or a.op not in ("placeholder", "output") or _starred(a, b)):
             found = _texts("target", "renamed" if a.op == b.op == "get_attr" else "changed", a.target, b.target)
             alike = same_elements(a, b, self.matching.renaming, self.matching.schemas)
-            yield structs.replace(found, aspect=ELEMENTS) if alike else found
+            size = a.op != b.op and isinstance(a.value, SymValue) and isinstance(b.value, SymValue)
+            yield structs.replace(found, aspect=ELEMENTS if alike else "size" if size else "")
         elif a.code != b.code and a.code and b.code:
             yield _texts("target", "changed", _called(a), _called(b))
         if a.op == b.op == "output" and match.path_a == match.path_b == "":

@@ -54,9 +54,14 @@ def bind(node: Node, info: OpInfo, names: tuple[str, ...], *, variadic: bool = F
         if value is None and not _optional(info.parameters[info.index[known]]):
             continue  # a function in Python fills it in
         found[known] = value
-    if any(p.default is MISSING and p.name not in found and not p.type.endswith("?") for p in info.parameters):
+    if any(p.default is MISSING and p.name not in found and not _unsaid(p) for p in info.parameters):
         return None
     return {name: found[name] for name in info.index if name in found}
+
+
+def _unsaid(parameter: Parameter) -> bool:
+    """Whether Python's callers need not give a parameter without a default: which kernels may be used is a setting."""
+    return parameter.type.endswith("?") or parameter.name == "cudnn_enabled"
 
 
 def _optional(parameter: Parameter) -> bool:
@@ -103,7 +108,8 @@ def fits(bound: Given, info: OpInfo, value_of: ValueOf) -> bool:
         base = kind.removesuffix("?")
         if value is None and kind.endswith("?"):
             continue
-        if base in _ACCEPTS and not (_ACCEPTS[base](value) or (isinstance(value, Ref) and base == "SymInt")):
+        number = isinstance(value, Ref) and (base == "SymInt" or _is_symbol(value_of, value))
+        if base in _ACCEPTS and not (_ACCEPTS[base](value) or number):
             return False
         if "[" in base and not isinstance(value, Seq) and not (_is_number(value) and base[-2:-1].isdigit()):
             return False

@@ -10,7 +10,17 @@ from graphlens.diff.opinfo import MISSING
 from graphlens.program.argument import Argument, Seq, same_argument
 
 QUIET = frozenset(
-    {"device", "layout", "memory_format", "pin_memory", "non_blocking", "copy", "implicit", "cudnn_enable"}
+    {
+        "device",
+        "layout",
+        "memory_format",
+        "pin_memory",
+        "non_blocking",
+        "copy",
+        "implicit",
+        "cudnn_enable",
+        "cudnn_enabled",
+    }
 )
 """Parameters that one dialect fills in and the other leaves out; what follows from them stands in the value."""
 _FILLED = {"start": 0, "end": LAST, "step": 1}

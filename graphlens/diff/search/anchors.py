@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Mapping
 
 from graphlens.diff.search.labels import generated
 from graphlens.diff.search.match import Match
-from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK
+from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 from graphlens.diff.search.told import told_pairs
 from graphlens.program.parts import InputSpec
 from graphlens.program.program import Program
-from graphlens.program.value import Value
+from graphlens.program.value import SymValue, Value
 
 Translate = Callable[[str], str | None]
 
@@ -79,6 +79,28 @@ def anchor_names(match: Match) -> None:
     left, right = _free_inputs(match)
     if len(left) == len(right) == 1:
         match.pair(left[0], right[0], "signature", 0.8, ("the only input left",))
+
+
+def anchor_sizes(match: Match) -> None:
+    """Pair a size that is passed on one side with the one call that reads it from its tensor on the other."""
+    for ours, theirs, flip in ((match.a, match.b, False), (match.b, match.a, True)):
+        passed, read = _sizes(ours, "placeholder", ""), _sizes(theirs, "call_function", "aten.sym_size.int")
+        for size, i in passed.items():
+            j = read.get(size, -1)
+            if i >= 0 and j >= 0:
+                pair = (j, i) if flip else (i, j)
+                match.pair(*pair, "signature", 0.9, ("the same size, passed on one side and read on the other",))
+
+
+def _sizes(table: Table, op: str, target: str) -> dict[str, int]:
+    """Map each symbol to the one node of a kind whose value it is, ``-1`` where there are several."""
+    found: dict[str, int] = {}
+    for i, node in enumerate(table.nodes):
+        if node.op == op and isinstance(node.value, SymValue) and (not target or node.target == target):
+            size = table.symbol(node.value.expr)
+            if "?" not in size:
+                found[size] = -1 if size in found else i
+    return found
 
 
 def anchor_outputs(match: Match) -> None:

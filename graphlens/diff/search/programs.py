@@ -100,6 +100,7 @@ def _root(search: Search, inputs: list[tuple[str, str]]) -> Match:
     anchors.anchor_pairs(match, inputs)
     if not (search.a.program.inputs and search.b.program.inputs):
         anchors.anchor_names(match)
+        anchors.anchor_sizes(match)
     anchors.anchor_outputs(match)
     return match
 

@@ -1,7 +1,7 @@
 """Match keys of calls in two dialects: Dynamo's Python functions against operators, by what both call and pass.
 
-Used for a pair of programs of which one is told in Python's words and the other in operators; a key then says nothing
-of the dialect, and evidence that rests on it says so.
+Used for a pair of programs of which one or both are told in Python's words; a key then says nothing of the dialect, and
+evidence that rests on it says so.
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ from graphlens.program.program import Program
 DIALECT = " up to dialect"
 Told = tuple[Hashable, list[Hashable], bool]
 """The function, what is passed, and whether operands may change places."""
-_QUIET = frozenset({"device", "layout", "memory_format", "pin_memory", "non_blocking", "copy", "implicit"})
+_QUIET = frozenset(
+    {"device", "layout", "memory_format", "pin_memory", "non_blocking", "copy", "implicit", "cudnn_enabled"}
+)
 _COMMUTE = frozenset(
     {"add", "mul", "eq", "ne", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "maximum", "minimum"}
 )
 
 
 def across(a: Program, b: Program) -> bool:
-    """Whether one program is told in Python's functions and methods for the most part, and the other in operators."""
+    """Whether one of two programs is told in Python's functions and methods for the most part, so that there are two ways to tell it."""
     if all(program.origin.kind in ("archive", "exported_program") for program in (a, b)):
         return False
-    spoken = [_in_python(program) for program in (a, b)]
-    return None not in spoken and spoken[0] is not spoken[1]
+    return any(map(_in_python, (a, b)))
 
 
-def _in_python(program: Program) -> bool | None:
-    """Whether most calls are Python's; `None` where there are none to tell by."""
+def _in_python(program: Program) -> bool:
+    """Whether most calls are Python's."""
     counts = {True: 0, False: 0}
     for _, node in program.walk():
         if node.op == "call_method" or (
             node.op == "call_function" and not node.target.startswith(("_operator.", "higher"))
         ):
             counts[speaks_python(node)] += 1
-    return counts[True] > counts[False] if any(counts.values()) else None
+    return counts[True] > counts[False]
 
 
 def spoken_key(
