@@ -163,11 +163,11 @@ def edited(drafts: list[Draft], edits: int, rng: random.Random) -> tuple[list[Dr
         for draft in found[:-1]:
             draft.operands = [new if operand == i else operand for operand in draft.operands]
     for draft in found:
-        draft.operands = [_survivor(operand, gone) for operand in draft.operands]
+        draft.operands = [survivor(operand, gone) for operand in draft.operands]
     return found, {i: i for i in range(len(drafts)) if i not in gone}
 
 
-def _survivor(i: int, gone: dict[int, int]) -> int:
+def survivor(i: int, gone: dict[int, int]) -> int:
     while i in gone:
         i = gone[i]
     return i

@@ -81,7 +81,7 @@ def _operand_witnesses(match: Match, ours: list[int], theirs: list[int]) -> tupl
         if mate == y:
             agree += 1
         elif mate >= 0 and mate_b[y] >= 0:
-            if len(ours) > 1 and mate_a[_storage(match.a, x)] == _storage(match.b, y):
+            if len(ours) > 1 and mate_a[storage(match.a, x)] == storage(match.b, y):
                 agree += 1  # the same storage, after other writes
             elif mate_a[through(match.a, x)] == through(match.b, y) or (
                 holds_graph(match.a, x) and holds_graph(match.b, y)
@@ -135,7 +135,7 @@ def through(table: Table, i: int) -> int:
     return i
 
 
-def _storage(table: Table, i: int) -> int:
+def storage(table: Table, i: int) -> int:
     """Follow a node back through writes to where its storage came from."""
     nodes, operands = table.nodes, table.operands
     for _ in range(16):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from graphlens.diff.search.table import SLOT_BITS, Table
@@ -35,7 +37,21 @@ class Match:
     partners too, so that what uses them is seen to use the same.
     """
 
-    __slots__ = ("_free", "a", "b", "budget", "bundles", "confidence", "homes", "how", "mate_a", "mate_b", "notes")
+    __slots__ = (
+        "_fence",
+        "_free",
+        "a",
+        "b",
+        "budget",
+        "bundles",
+        "confidence",
+        "homes",
+        "how",
+        "mate_a",
+        "mate_b",
+        "notes",
+        "shared",
+    )
 
     def __init__(self, a: Table, b: Table) -> None:
         self.a, self.b = a, b
@@ -47,6 +63,8 @@ class Match:
         self.bundles: list[Bundle] = []
         self.homes: Homes | None = None
         self.budget = _VISITS_PER_NODE * (len(a) + len(b)) + _VISITS
+        self._fence: tuple[set[int], set[int]] | None = None
+        self.shared: frozenset[int] | None = None
         self._free = ([i for i in range(len(a)) if i not in a.twin], [j for j in range(len(b)) if j not in b.twin])
 
     def pair(self, i: int, j: int, how: str, confidence: float, notes: Notes = ()) -> bool:
@@ -61,7 +79,9 @@ class Match:
         return True
 
     def strangers(self, i: int, j: int) -> bool:
-        """Whether two nodes may not be paired yet: they live in modules that are not each other."""
+        """Whether two nodes may not be paired yet: one is out of sight, or they live in modules that are not each other."""
+        if self._fence is not None and not (i in self._fence[0] and j in self._fence[1]):
+            return True
         if self.homes is None:
             return False
         x, y = self.homes[0][i], self.homes[1][j]
@@ -89,6 +109,23 @@ class Match:
         ours, theirs = self._free
         self._free = ([i for i in ours if mate_a[i] == FREE], [j for j in theirs if mate_b[j] == FREE])
         return self._free
+
+    @contextmanager
+    def only(self, a: list[int], b: list[int], shared: frozenset[int] | None = None) -> Iterator[None]:
+        """Search among some of the free nodes, as if there were no others.
+
+        Where these are one of several equal pockets, `shared` are the matched nodes of `a` around it that others have too.
+        """
+        kept, self._free, self._fence = self._free, (a, b), (set(a), set(b))
+        self.shared = shared
+        try:
+            yield
+        finally:
+            self._free, self._fence, self.shared = kept, None, None
+
+    def in_sight(self, j: int) -> bool:
+        """Whether a free node of `b` is among those searched."""
+        return self._fence is None or j in self._fence[1]
 
     def open(self) -> bool:
         """Whether both sides have free nodes left, and the search may go on looking at them."""

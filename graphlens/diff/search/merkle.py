@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.match import Match
+from graphlens.diff.search.silent import Silent, silent_numbers
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 Keys = tuple[list[int], list[int]]
@@ -121,10 +122,11 @@ def merkle_step(match: Match, keys: Keys, intern: Interner, label: str = "") -> 
     (up_a, down_a), (up_b, down_b) = both_numbers(match, keys, intern)
     if not up_a or not up_b:
         return 0
-    made = _both_ways(match, (up_a, up_b), (down_a, down_b), label)
+    silent = silent_numbers(match, up_a)
+    made = _both_ways(match, (up_a, up_b), (down_a, down_b), label, silent)
     used_a = used_numbers(match.a, up_a, match.mate_a, keys[0], intern, own=True)
     used_b = used_numbers(match.b, up_b, match.mate_b, keys[1], intern, own=False)
-    return made + _one_way(match, (up_a, up_b), (used_a, used_b), label)
+    return made + _one_way(match, (up_a, up_b), (used_a, used_b), label, silent)
 
 
 def classes(up: dict[int, int], down: dict[int, int]) -> dict[tuple[int, int], list[int]]:
@@ -135,13 +137,13 @@ def classes(up: dict[int, int], down: dict[int, int]) -> dict[tuple[int, int], l
     return found
 
 
-def _both_ways(match: Match, up: Numbers, down: Numbers, label: str) -> int:
+def _both_ways(match: Match, up: Numbers, down: Numbers, label: str, silent: Silent) -> int:
     """Pair nodes that both directions together single out."""
     left, right = classes(up[0], down[0]), classes(up[1], down[1])
     made = 0
     for numbers, ours in left.items():
         theirs = right.get(numbers, ())
-        if len(ours) == len(theirs) == 1:
+        if len(ours) == len(theirs) == 1 and not (ours[0] in silent.up and ours[0] in silent.down):
             if _nameless(match.a, ours[0]):
                 made += match.pair(
                     ours[0], theirs[0], "propagated" + label, 0.9, ("an input that is used for the same",)
@@ -160,9 +162,9 @@ def _nameless(table: Table, i: int) -> bool:
     return node.op == "placeholder" and isinstance(label, tuple) and label[0] == "weight"
 
 
-def _one_way(match: Match, up: Numbers, down: Numbers, label: str) -> int:
+def _one_way(match: Match, up: Numbers, down: Numbers, label: str, silent: Silent) -> int:
     """Pair nodes singled out by one direction, unless the other direction points elsewhere."""
-    by_up, by_down = _singles(match, up), _singles(match, down)
+    by_up, by_down = _singles(match, up, silent.up), _singles(match, down, silent.used)
     up_back, down_back = {j: i for i, j in by_up.items()}, {j: i for i, j in by_down.items()}
     made = 0
     for i, j in by_up.items():
@@ -174,9 +176,10 @@ def _one_way(match: Match, up: Numbers, down: Numbers, label: str) -> int:
     return made
 
 
-def _singles(match: Match, numbers: Numbers) -> dict[int, int]:
+def _singles(match: Match, numbers: Numbers, silent: frozenset[int]) -> dict[int, int]:
     ours, theirs = _once(match.mate_a, numbers[0]), _once(match.mate_b, numbers[1])
-    found = {i: theirs[number] for number, i in ours.items() if i >= 0 and theirs.get(number, -1) >= 0}
+    alone = {i: theirs.get(number, -1) for number, i in ours.items() if i >= 0}
+    found = {i: j for i, j in alone.items() if j >= 0 and i not in silent}
     return {i: j for i, j in found.items() if not match.strangers(i, j)} if match.homes is not None else found
 
 

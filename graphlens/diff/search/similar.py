@@ -54,7 +54,7 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
         ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
         ("module", 0.1 if -1 != modules[0][i] == modules[1][j] else 0.0),
         ("name", 0.1 if a.name == b.name and not _numbered(a) else 0.0),
-        ("source", 0.05 if _source(a) and _source(a) == _source(b) else 0.0),
+        ("source", 0.05 if source(a) and source(a) == source(b) else 0.0),
         ("value", 0.05 * _value(a, b)),
         ("contradictions", -0.15 * found.hard),
     )
@@ -75,7 +75,8 @@ def _numbered(node: Node) -> bool:
     return node.op == "call_function" and stem in node.target.split(".")
 
 
-def _source(node: Node) -> str:
+def source(node: Node) -> str:
+    """Return the user's own line that a node was made for."""
     return frame_text(user_frame(node.stack_trace)) if node.stack_trace else ""
 
 
@@ -99,7 +100,8 @@ def candidates(match: Match, i: int, buckets: Mapping[tuple[str, int], list[int]
     bucket = buckets.get((packet(match.a.nodes[i]), modules[0][i]), [])
     found.update((j, None) for j in bucket[:_MOST])
     kind = kind_of(match.a, i)
-    return [j for j in found if match.mate_b[j] == FREE and kind_of(match.b, j) == kind and j not in match.b.twin]
+    alike = [j for j in found if match.mate_b[j] == FREE and kind_of(match.b, j) == kind]
+    return [j for j in alike if j not in match.b.twin and match.in_sight(j)]
 
 
 def buckets_of(table: Table, free: list[int], modules: list[int]) -> dict[tuple[str, int], list[int]]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from graphlens.diff.search.colors import Painter, color_step
 from graphlens.diff.search.duplicates import duplicates_step, prefer_names
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
 from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_named, pair_twins
-from graphlens.diff.search.match import FREE, GROUPED, Match
+from graphlens.diff.search.match import GROUPED, Homes, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
+from graphlens.diff.search.replay import replay_step
 from graphlens.diff.search.shifted import unshift_step
 from graphlens.diff.search.similar import Modules, similar_step
 from graphlens.diff.search.singled import singled_step, unused_step
@@ -56,17 +58,17 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     undecided: list[Entry] = []
     if match.open() and sum(map(len, match.free())) > _SMALL:
         undecided = _surroundings(match, full.keys, modules)
-    homes = match.homes
+    homes, regions = match.homes, match.homes or modules
     if homes is not None:
-        _pairs(match, full, intern, modules)
+        _pairs(match, full, intern, modules, regions)
         if match.open():
             unused_step(match, full.keys, modules)
         match.homes = None
-    _pairs(match, full, intern, modules)
+    _pairs(match, full, intern, modules, regions)
     if unshift_step(match, full.keys, modules):
-        _pairs(match, full, intern, modules)
+        _pairs(match, full, intern, modules, regions)
     if match.open() and pair_named(match, full.keys, modules):
-        _pairs(match, full, intern, modules)
+        _pairs(match, full, intern, modules, regions)
     match.homes = homes
     prefer_names(match)
     match.homes = None
@@ -92,29 +94,36 @@ def _surroundings(match: Match, keys: Keys, modules: Modules) -> list[Entry]:
     return undecided
 
 
-def _pairs(match: Match, full: Rung, intern: Interner, modules: Modules) -> None:
+def _pairs(match: Match, full: Rung, intern: Interner, modules: Modules, homes: Homes) -> None:
     forward_all(match, full.links, "same")
     if match.open():
         spread(match, full.keys, full.links, match.free()[0], (TWO,), "propagated", None)
     if match.open():
-        _climb(match, full, intern, modules)
+        _climb(match, full, intern, modules, homes)
 
 
 def _rung(match: Match, keys: Keys, label: str) -> Rung:
     return Rung(keys, (Links(match.a, keys[0]), Links(match.b, keys[1])), label)
 
 
-def _climb(match: Match, full: Rung, intern: Interner, modules: Modules) -> None:
-    """Go down the ladder: exact keys, then masked ones, each with much agreement first; then what merely looks alike."""
+def _climb(match: Match, full: Rung, intern: Interner, modules: Modules, homes: Homes) -> None:
+    """Pair what exact keys and provenance decide, and search what they leave: equal pockets of it once."""
     _numbers(match, full, modules, intern)
     if match.open() and provenance_step(match):
         _numbers(match, full, modules, intern)
+    if match.open():
+        replay_step(match, modules, homes, partial(_descend, match, full, intern, modules))
+
+
+def _descend(match: Match, full: Rung, intern: Interner, modules: Modules) -> None:
+    """Go down the ladder: exact keys, then masked ones, each with much agreement first; then what merely looks alike."""
     ladder = [full]
     _settle(match, full, full, modules, (TWO, TWO_BUT, MODULE), intern)
     for masked in (SIZES, BARE):
         if not match.open():
             return
-        keys = (_weaker(match.a, match.mate_a, masked, intern), _weaker(match.b, match.mate_b, masked, intern))
+        free_a, free_b = match.free()
+        keys = (_weaker(match.a, free_a, masked, intern), _weaker(match.b, free_b, masked, intern))
         ladder.append(_rung(match, keys, _LABELS[masked]))
         _settle(match, full, ladder[-1], modules, (TWO, TWO_BUT, MODULE), intern)
     if match.open() and duplicates_step(match, full.keys, intern):
@@ -157,9 +166,9 @@ def _settle(match: Match, full: Rung, rung: Rung, modules: Modules, needs: tuple
         _numbers(match, rung, modules, intern)
 
 
-def _weaker(table: Table, mate: list[int], rung: int, intern: Interner) -> list[int]:
-    keys = [-1] * len(mate)
-    for i in [i for i, partner in enumerate(mate) if partner == FREE]:
+def _weaker(table: Table, free: list[int], rung: int, intern: Interner) -> list[int]:
+    keys = [-1] * len(table)
+    for i in free:
         keys[i] = weaker_key(table, i, rung, intern)
     return keys
 
