@@ -125,7 +125,8 @@ class _Sketch:
         """Say what a node inside is by itself, and in which modules."""
         table, forms = self.tables[side], self.forms
         node = table.nodes[i]
-        labels = () if node.op == "call_function" else (table.labels.get(node.name), table.weak_labels.get(node.name))
+        called = node.op.startswith("call_")
+        labels = (node.target,) if called else (table.labels.get(node.name), table.weak_labels.get(node.name))
         look = (side, node.op, table.key[i], table.live[i], forms.source(node), _value(node), *labels)
         vertex = self._vertex(side, i, look)
         for kind, numbers in ((_MODULE, forms.modules[side]), (_HOME, forms.homes[side])):
