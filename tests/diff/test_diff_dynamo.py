@@ -246,3 +246,56 @@ def test_two_ways_of_python_are_one_function_and_not_proved():
     diff = compare(read(dynamo(Method(), torch.ones(3))), read(dynamo(Function(), torch.ones(3))))
     assert roots(diff, "wrong_result") == {}, str(diff)
     assert not diff.proof.same
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+        self.register_buffer("shift", torch.ones(4))
+
+    def forward(self, x):
+        return torch.softmax(self.norm(self.fc(x) + self.shift), -1)
+
+
+@cache
+def stages() -> tuple[Program, Program, torch.export.ExportedProgram]:
+    """Dynamo's graph, what AOTAutograd made of it, and the exported program."""
+    from torch._dynamo.backends.common import aot_autograd
+
+    dynamo_graphs, aot_graphs = [], []
+
+    def keep(graph, _):
+        aot_graphs.append(graph)
+        return graph.forward
+
+    def both(graph, inputs):
+        dynamo_graphs.append(graph)
+        return aot_autograd(fw_compiler=keep)(graph, inputs)
+
+    model = Small().eval()
+    torch._dynamo.reset()
+    with torch.no_grad():
+        torch.compile(model, backend=both)(torch.ones(2, 4))
+    return read(dynamo_graphs[0]), read(aot_graphs[0]), export(model, torch.ones(2, 4))
+
+
+def test_what_aot_autograd_made_of_dynamos_graph():
+    """Inputs by the numbers that AOTAutograd gives them; what was decomposed are groups or calls of another function."""
+    traced, lowered, _ = stages()
+    diff = compare(traced, lowered)
+    inputs = [row for row in diff.node_rows if row.target_a.startswith("L_")]
+    assert [row.node_b for row in inputs] == [f"arg{i}_1" for i in range(len(inputs))]
+    assert not [row for row in diff.node_rows if row.match.startswith(("only", "ambiguous"))]
+    assert not diff.proof.same
+
+
+def test_an_aot_graph_against_the_decomposed_program():
+    """Nothing names the weights of AOTAutograd's graph: those that calls use in the same place are each other."""
+    _, lowered, program = stages()
+    diff = compare(lowered, read(program.run_decompositions()))
+    lone = [(row.match, row.target_b) for row in diff.node_rows if row.match.startswith(("only", "ambiguous"))]
+    assert lone == [("only_b", "b_norm_num_batches_tracked")]  # lifted, and read by nobody
+    wrong = [row for row in diff.rows if row.severity == "wrong_result" and row.cause == "root"]
+    assert {(row.a, row.b) for row in wrong} <= {("aten.t.default", "aten.permute.default")}
+    assert not diff.proof.same

@@ -10,7 +10,7 @@ from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 from graphlens.diff.search.told import told_pairs
 from graphlens.program.parts import InputSpec
 from graphlens.program.program import Program
-from graphlens.program.value import SymValue, Value
+from graphlens.program.value import SymValue, TensorValue, Value
 
 Translate = Callable[[str], str | None]
 
@@ -101,6 +101,32 @@ def _sizes(table: Table, op: str, target: str) -> dict[str, int]:
             if "?" not in size:
                 found[size] = -1 if size in found else i
     return found
+
+
+def inputs_by_use(match: Match) -> None:
+    """Pair the inputs left over that matched nodes use in the same places, where one side has no signature to name them."""
+    left, right = _free_inputs(match)
+    theirs = set(right)
+    for i in left:
+        there = {_operand_at(match, use) for use in match.a.users[i]}
+        j = next(iter(there)) if len(there) == 1 else -1
+        if j not in theirs or len(match.a.users[i]) != len(match.b.users[j]):
+            continue
+        values = match.a.nodes[i].value, match.b.nodes[j].value
+        forms = [(value.shape, value.dtype) for value in values if isinstance(value, TensorValue)]
+        if len(forms) == 2 and forms[0] == forms[1]:
+            match.pair(i, j, "propagated", 0.85, ("an input that is used for the same",))
+
+
+def _operand_at(match: Match, use: int) -> int:
+    """Return what the partner of a user has in the place of a use, ``-1`` where there is none."""
+    v, slot = match.mate_a[use >> SLOT_BITS], use & SLOT_MASK
+    operands = match.b.operands[v] if v >= 0 else []
+    ours = match.a.operands[use >> SLOT_BITS]
+    if match.a.commutative[use >> SLOT_BITS]:
+        free = [q for q in operands if match.mate_b[q] < 0]
+        return free[0] if len(free) == sum(match.mate_a[p] < 0 for p in ours) == 1 else -1
+    return operands[slot] if len(operands) == len(ours) and slot < len(operands) else -1
 
 
 def anchor_outputs(match: Match) -> None:

@@ -118,6 +118,8 @@ def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Matc
     elif max(modules[0], default=-1) >= 0:
         match.homes = modules
     solved = solve(match, search.intern, modules)
+    if paths == (ROOT, ROOT) and not (search.a.program.inputs and search.b.program.inputs):
+        anchors.inputs_by_use(match)
     for i, node in enumerate(match.a.nodes):
         if node.subgraphs and match.mate_a[i] >= 0:
             pair_holders(match, i, paths, _bodies(search, paths, match, i))
