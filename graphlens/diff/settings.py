@@ -29,7 +29,8 @@ class StackTraces(Struct, frozen=True):
     lines
         By how many lines a frame may have moved: `0` not at all, `None` by any number.
     prefixes
-        Path prefixes to rewrite in both programs before they are compared, ``{"/home/me/src/": ""}``.
+        Path prefixes to rewrite in both programs before they are compared, ``{"…/site-a/": "", "src/": ""}``. Paths are
+        those of the rows: reading shortens them, unless it is told ``read(program, source="full")``.
     library
         Whether frames of torch, of the standard library and of generated code count. Another release of torch moves
         its own lines; without them the user's frames are compared, as long as there are any.
@@ -118,12 +119,20 @@ def make_settings(
         check_selector(selector)
     return Settings(
         profile=profile,
-        pins=tuple((a, b) for a, b in pins),
+        pins=_pins(pins),
         severities=freeze(severities or {}),
         ignore=selectors,
         stack_trace=_stack_traces(stack_trace),
         weights=cast("WeightsMode", weights),
     )
+
+
+def _pins(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    pins = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    for pin in pins:
+        if not (isinstance(pin, tuple | list) and len(pin) == 2 and all(isinstance(name, str) for name in pin)):
+            raise DiffError(f"pin {pin!r} is no pair of node names; give pins=[(node of a, node of b), ...]")
+    return tuple((pin[0], pin[1]) for pin in pins)
 
 
 def _stack_traces(given: StackTraces | Mapping[str, Any] | str) -> StackTraces:
