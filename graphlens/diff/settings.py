@@ -127,8 +127,8 @@ def make_settings(
     )
 
 
-def _pins(given: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    pins = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+def _pins(given: object) -> tuple[tuple[str, str], ...]:
+    pins: list[Any] = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
     for pin in pins:
         if not (isinstance(pin, tuple | list) and len(pin) == 2 and all(isinstance(name, str) for name in pin)):
             raise DiffError(f"pin {pin!r} is no pair of node names; give pins=[(node of a, node of b), ...]")
