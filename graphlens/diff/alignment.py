@@ -60,3 +60,36 @@ class Alignment(Struct, frozen=True, kw_only=True):
     only_a: tuple[str, ...] = ()
     only_b: tuple[str, ...] = ()
     symbols: tuple[tuple[str, str], ...] = ()
+
+
+def bodies_of_ambiguous(alignment: Alignment) -> tuple[dict[str, str], dict[str, str]]:
+    """Map the nested graphs of `a`, and those of `b`, that belong to an ambiguous call to that call: nobody knows whose they became."""
+    calls = [
+        {
+            (path, name)
+            for graph in alignment.graphs
+            for unclear in graph.ambiguous
+            for path, name in _places(graph, unclear, side)
+        }
+        for side in "ab"
+    ]
+    ours, theirs = (
+        {path: call for path in paths if (call := _held_by(path, found))}
+        for paths, found in zip((alignment.only_a, alignment.only_b), calls, strict=True)
+    )
+    return ours, theirs
+
+
+def _places(graph: GraphAlignment, unclear: Ambiguous, side: str) -> list[tuple[str, str]]:
+    path, names = (graph.path_a, unclear.a) if side == "a" else (graph.path_b, unclear.b)
+    return [(path, name) for name in names]
+
+
+def _held_by(path: str, calls: set[tuple[str, str]]) -> str:
+    """Return the outermost of these calls that a graph path leads through."""
+    steps = path.split("/") if calls else []
+    for i, step in enumerate(steps):
+        name = step.rpartition(".")[0]
+        if ("/".join(steps[:i]), name) in calls:
+            return name
+    return ""

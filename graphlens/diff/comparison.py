@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from graphlens.diff.alignment import Alignment
+from graphlens.diff.alignment import Alignment, bodies_of_ambiguous
 from graphlens.diff.cause import Causes
 from graphlens.diff.diff import Diff
 from graphlens.diff.fields import NodeComparer
@@ -112,8 +112,10 @@ def _ignored(row: Mismatch, settings: Settings) -> bool:
 def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Placed]:
     comparer = NodeComparer(matching, settings)
     placed = [item for match in matching.graphs for item in comparer.compare(match)]
-    placed += nodes_of_lone_graphs(matching.a, matching.alignment.only_a, "only_a")
-    placed += nodes_of_lone_graphs(matching.b, matching.alignment.only_b, "only_b")
+    alignment = matching.alignment
+    unclear_a, unclear_b = bodies_of_ambiguous(alignment)
+    placed += nodes_of_lone_graphs(matching.a, alignment.only_a, "only_a", unclear_a)
+    placed += nodes_of_lone_graphs(matching.b, alignment.only_b, "only_b", unclear_b)
     program_level = list(compare_programs(matching, settings.weights, equal))
     placed = list(_inputs_follow_signature(placed, program_level))
     placed = list(_inputs_follow_weights(matching.a, placed, program_level))

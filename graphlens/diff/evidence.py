@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from graphlens.diff.alignment import Alignment, GraphAlignment
+from graphlens.diff.alignment import Alignment, GraphAlignment, bodies_of_ambiguous
 from graphlens.diff.rows import Mismatch, NodeRow
 from graphlens.program.graph import Graph
 from graphlens.program.program import Program
@@ -26,16 +26,15 @@ def node_rows(a: Program, b: Program, alignment: Alignment, rows: Iterable[Misma
     for aligned in alignment.graphs:
         one, two = a.graphs[aligned.path_a], b.graphs[aligned.path_b]
         found.extend(_of_graph(aligned, one, two, fields_a, fields_b))
+    unclear_a, unclear_b = bodies_of_ambiguous(alignment)
     for path in alignment.only_a:
-        found.extend(
-            _row(path, (node.name,), (), a.graphs[path], None, "only_a", 1.0, ("target",))
-            for node in a.graphs[path].nodes
-        )
+        evidence = ("ambiguous", 0.0) if path in unclear_a else ("only_a", 1.0)
+        graph = a.graphs[path]
+        found.extend(_row(path, (node.name,), (), graph, None, *evidence, ("target",)) for node in graph.nodes)
     for path in alignment.only_b:
-        found.extend(
-            _row(path, (), (node.name,), None, b.graphs[path], "only_b", 1.0, ("target",))
-            for node in b.graphs[path].nodes
-        )
+        evidence = ("ambiguous", 0.0) if path in unclear_b else ("only_b", 1.0)
+        graph = b.graphs[path]
+        found.extend(_row(path, (), (node.name,), None, graph, *evidence, ("target",)) for node in graph.nodes)
     return tuple(found)
 
 

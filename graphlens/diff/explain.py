@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from graphlens.diff.alignment import Alignment, GraphAlignment
+from graphlens.diff.alignment import Alignment, GraphAlignment, bodies_of_ambiguous
 from graphlens.diff.rows import Mismatch
 from graphlens.diff.severity import rule_for
 from graphlens.diff.wording import phrase
@@ -31,9 +31,11 @@ def explain(a: Program, b: Program, alignment: Alignment, rows: Iterable[Mismatc
         for side, program, own in (("a", a, aligned.path_a), ("b", b, aligned.path_b)):
             if own == path and name in program.graphs[own]:
                 return "\n".join(map(display, _lines(a, b, aligned, rows, name, side)))
-    for side, program, lone in (("a", a, alignment.only_a), ("b", b, alignment.only_b)):
+    unclear = bodies_of_ambiguous(alignment)
+    for side, program, lone, bodies in (("a", a, alignment.only_a, unclear[0]), ("b", b, alignment.only_b, unclear[1])):
         if path in lone and name in program.graphs[path]:
-            return f"{name} lies in graph {display(path)}, which only {side} has"
+            belongs = f"which belongs to {display(bodies[path])}: that call is ambiguous" if path in bodies else ""
+            return f"{name} lies in graph {display(path)}, {belongs or f'which only {side} has'}"
     raise DiffError(
         f"no node {name!r} in graph {path!r} of either program{_hint(a, b, path, name)}; "
         "write 'graph path:name' for nested graphs"

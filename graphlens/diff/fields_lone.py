@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from graphlens.diff.check.live import Facts
 from graphlens.diff.effects import ASSERT, PURE
@@ -20,6 +22,8 @@ _RESHAPING = {
     "aten.unsqueeze",
 }  # fmt: skip
 """Keep all elements in their order, in another shape."""
+
+BODY = "body of an ambiguous call"
 
 _GUARDS = "_guards_fn"
 """What `ExportedProgram.module()` calls to check its inputs (torch 2.9 to 2.13)."""
@@ -98,14 +102,22 @@ class LoneNodes:
         return any(other != name and other in partners and facts.source(other) == source for other in facts.picks)
 
 
-def nodes_of_lone_graphs(program: Program, paths: tuple[str, ...], kind: Kind) -> Iterator[Placed]:
-    """Yield the nodes of nested graphs that only one side has: each follows from the node that holds its graph."""
+def nodes_of_lone_graphs(
+    program: Program, paths: tuple[str, ...], kind: Kind, unclear: Mapping[str, str]
+) -> Iterator[Placed]:
+    """Yield the nodes of nested graphs that only one side has: each follows from the node that holds its graph.
+
+    The graphs in `unclear` belong to an ambiguous call: they are on the other side too, and it is not known which they are.
+    """
     for path in paths:
-        caller = path.rpartition("/")[2].rpartition(".")[0]
+        caller = unclear.get(path) or path.rpartition("/")[2].rpartition(".")[0]
         for node in program.graphs[path].nodes:
             a, b = (node, None) if kind == "only_a" else (None, node)
             path_b = path if kind == "only_b" else None
-            yield Placed(path, path_b, a, b, _only(node, kind, "")).inherited(caller)
+            finding = _only(node, kind, "")
+            if path in unclear:
+                finding = structs.replace(finding, kind="ambiguous", aspect=BODY)
+            yield Placed(path, path_b, a, b, finding).inherited(caller)
 
 
 def _only(node: Node, kind: Kind, aspect: str) -> Finding:

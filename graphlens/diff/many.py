@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from graphlens.diff.comparison import compare
 from graphlens.diff.diff import Diff
 from graphlens.diff.rows import Mismatch, rank
 from graphlens.diff.verdict import roots
-from graphlens.diff.wording import phrase, plural
+from graphlens.diff.wording import phrase, plural, ranges
 from graphlens.errors import DiffError
 from graphlens.program.display import Displayable
 from graphlens.program.frozen import freeze
@@ -22,6 +23,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KEY_COLUMNS = ("graph", "node", "target", "module", "field", "severity", "departs")
+
+
+_MOST_TOLD: Final = 3
+_NUMBERED: Final = re.compile(r"(.*?)(\d{1,9})")
+
+
+def named(names: Sequence[str]) -> str:
+    """Write several names in short: ``rank1..2,4``, else one after the other."""
+    parts = [_NUMBERED.fullmatch(name) for name in names]
+    stems = {part[1] if part is not None and str(int(part[2])) == part[2] else None for part in parts}
+    if len(names) > 2 and len(stems) == 1 and None not in stems:
+        return f"{stems.pop()}{ranges({int(part[2]) for part in parts if part is not None}, most=len(names))}"
+    return ", ".join(names)
+
+
+def _where(diff: Diff) -> str:
+    """Say where a program departs first, and how much more there is."""
+    if not diff.rows:
+        return f"is {diff.verdict}"
+    counted = roots(diff.rows)
+    first = min(counted, key=lambda row: rank(row.severity))
+    more = f" (1 of {plural(len(counted), 'difference')})" if len(counted) > 1 else ""
+    return f"first at {first.severity}{more}: {phrase(first)}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -54,12 +78,17 @@ class ManyDiff(Displayable):
         base = f"from {self.names[0]}" if self.against == "first" else "from the one before"
         if not away:
             return f"all {count} programs are the same: {next(iter(self.diffs.values())).verdict}"
-        text = f"{len(away)} of {plural(count - 1, 'program')} {'departs' if len(away) == 1 else 'depart'} {base}: {', '.join(away)}"
-        named = next(((name, diff) for name, diff in self.diffs.items() if diff.rows), None)
-        if named is None:
-            return f"{text}; {self.diffs[away[0]].verdict}"
-        first = min(roots(named[1].rows), key=lambda row: rank(row.severity))
-        return f"{text}; {named[0]} first at {first.severity}: {phrase(first)}"
+        text = f"{len(away)} of {plural(count - 1, 'program')} {'departs' if len(away) == 1 else 'depart'} {base}: {named(away)}"
+        told = [f"{named(names)} {_where(diff)}" for diff, names in self._alike() if not diff.ok]
+        more = f"; and {plural(len(told) - _MOST_TOLD, 'other departure')}" if len(told) > _MOST_TOLD else ""
+        return f"{text}; {'; '.join(told[:_MOST_TOLD])}{more}"
+
+    def _alike(self) -> list[tuple[Diff, list[str]]]:
+        """Put the programs together of which the same is said."""
+        found: dict[str, tuple[Diff, list[str]]] = {}
+        for name, diff in self.diffs.items():
+            found.setdefault(diff.verdict, (diff, []))[1].append(name)
+        return list(found.values())
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -96,7 +125,7 @@ class ManyDiff(Displayable):
         }
 
     def __str__(self) -> str:
-        lines = [self.verdict, *(f"  {name}: {diff.verdict}" for name, diff in self.diffs.items())]
+        lines = [self.verdict, *(f"  {named(names)}: {diff.verdict}" for diff, names in self._alike())]
         return "\n".join(map(display, lines))
 
     def __repr__(self) -> str:

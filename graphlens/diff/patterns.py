@@ -215,7 +215,7 @@ def _text(row: Mismatch, rows: list[Mismatch]) -> str:
     at = f" of {row.target}" if row.target and row.kind not in ("only_a", "only_b") else ""
     sides = f": {row.a} → {row.b}" if row.a and row.b and row.family not in _UNTOLD else ""
     what = (
-        f"{row.target} {row.kind}"
+        f"{row.target} only in {row.kind[-1]}"
         if row.kind in ("only_a", "only_b")
         else f"{row.where or row.field}{at} {row.kind}{sides}"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from graphlens.diff.alignment import Alignment, GraphAlignment
+from graphlens.diff.alignment import Alignment, GraphAlignment, bodies_of_ambiguous
 from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, leaves
 from graphlens.program.graph import Graph, Node, modules_of
 from graphlens.program.program import Program
@@ -61,9 +61,15 @@ def quality(a: Program, b: Program, alignment: Alignment) -> Quality:
     total: Counter[str] = Counter()
     for graph in alignment.graphs:
         total.update(_graph(a.graphs[graph.path_a], b.graphs[graph.path_b], graph))
-    for program, paths, side in ((a, alignment.only_a, "a"), (b, alignment.only_b, "b")):
-        count = sum(len(program.graphs[path]) for path in paths)
-        total.update({f"nodes_{side}": count, f"only_{side}": count, "cost": count, "lower_bound": count})
+    unclear = bodies_of_ambiguous(alignment)
+    sides = (a, alignment.only_a, "a"), (b, alignment.only_b, "b")
+    for (program, paths, side), bodies in zip(sides, unclear, strict=True):
+        for path in paths:
+            count = len(program.graphs[path])
+            total[f"nodes_{side}"] += count
+            total.update(
+                {"ambiguous": count} if path in bodies else {f"only_{side}": count, "cost": count, "lower_bound": count}
+            )
     return Quality(**total)
 
 

@@ -62,10 +62,12 @@ def phrase(row: Mismatch) -> str:
         return f"{subject} {verb(row)}{_sides(row)}"
     if row.field == "target" and row.kind in ("only_a", "only_b"):
         return f"{place(row)} is only in {row.kind[-1]}: {row.target}"
+    if row.kind == "ambiguous" and None in (row.node_a, row.node_b) and row.inherited_from:
+        return f"{place(row)} belongs to {row.inherited_from}, which is ambiguous: {row.target}"
     if row.kind == "ambiguous":
         return f"which of [{_short(row.a)}] became which of [{_short(row.b)}] is not decided: {row.aspect}"
     if row.field in ("proof", "order") and row.kind == "changed":
-        return f"{row.field} refused at {place(row)}: {_short(row.b)}"
+        return f"{row.field} {'changed on' if row.field == 'order' else 'refused at'} {place(row)}: {_short(row.b)}"
     if row.field == "name":
         return f"{place(row)} was renamed"
     what = row.where or row.field if row.family in ("args", "kwargs") else row.field
@@ -213,7 +215,7 @@ def numbered(paths: Sequence[str]) -> str:
     return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
 
 
-def ranges(numbers: set[int]) -> str:
+def ranges(numbers: set[int], most: int = 6) -> str:
     """Write numbers as ``0..27``, or ``0..3,7`` where there are gaps."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
@@ -222,7 +224,7 @@ def ranges(numbers: set[int]) -> str:
         else:
             runs.append([number, number])
     texts = [str(low) if low == high else f"{low}..{high}" for low, high in runs]
-    return ",".join(texts[:6]) + (",…" if len(texts) > 6 else "")
+    return ",".join(texts[:most]) + (",…" if len(texts) > most else "")
 
 
 def counts(rows: Iterable[Mismatch]) -> str:

@@ -115,7 +115,9 @@ def _other_section(builder: Builder, obj: Any) -> Section:
     """Show a result without graphs of its own: its verdict, its tables, and the programs or diffs that it holds."""
     ok = getattr(obj, "ok", None)
     views: list[View] = []
-    for name, diff in _mapping(obj, "diffs").items():
+    diffs = _mapping(obj, "diffs")
+    departing = {name: diff for name, diff in diffs.items() if not getattr(diff, "ok", False)}
+    for name, diff in (departing or diffs).items():
         if _has(diff, "alignment", "rows", "proof") and diff.a is not None and diff.alignment is not None:
             views.append(builder.diff_view(diff, str(name)))
     for name, program in _mapping(obj, "programs").items():
@@ -159,4 +161,6 @@ def frame_table(builder: Builder, title: str, frame: Any) -> Table:
 
 
 def _cell(cell: Any) -> Any:
+    if isinstance(cell, tuple):
+        cell = ", ".join(map(str, cell))
     return cell if isinstance(cell, bool | int | float | str) else printable(str(cell), keep="\n")

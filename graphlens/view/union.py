@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
+from graphlens.diff.alignment import bodies_of_ambiguous
 from graphlens.view.drawn import Drawn
 from graphlens.view.flow import Edge
 from graphlens.view.labels import clip
@@ -106,6 +107,8 @@ def _partners(tree_a: Tree, tree_b: Tree, alignment: Any) -> tuple[dict[int, int
             match_a.update((at_a[graph.path_a, n], "ambiguous") for n in ambiguous.a if (graph.path_a, n) in at_a)
             match_b.update((at_b[graph.path_b, n], "ambiguous") for n in ambiguous.b if (graph.path_b, n) in at_b)
         _pair_rest(graph, inside.get(graph.path_a, ()), at_b, (tree_a, tree_b), partner, match_a, match_b)
+    for tree, bodies, match in zip((tree_a, tree_b), bodies_of_ambiguous(alignment), (match_a, match_b), strict=True):
+        match.update((i, "ambiguous") for i, g in enumerate(tree.graph_of) if bodies and tree.graphs[g] in bodies)
     return partner, match_a, match_b
 
 

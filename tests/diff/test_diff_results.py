@@ -382,6 +382,22 @@ def test_the_severity_table_is_whole():
         assert rule.issue == "" or re.fullmatch(r"[\w/]+#\d+", rule.issue), field
 
 
+def test_programs_that_depart_alike_are_told_together():
+    program = nested_program()
+    odd, _ = edits.change_literal(program, ("", "mul_1"))
+    other, _ = edits.delete(program, ("", "sin"))
+    many = compare_many([program, program, odd, odd, odd, other, program])
+    assert "4 of 6 programs depart from rank0: rank2..5; rank2..4 first at wrong_result: args[1]" in many.verdict
+    assert "; rank5 first at wrong_result" in many.verdict
+    assert [line.partition(":")[0] for line in str(many).splitlines()[1:]] == [
+        "  rank1, rank6",
+        "  rank2..4",
+        "  rank5",
+    ]
+    names = ["left", "right", "third", "fourth"]
+    assert "depart from left: right, third, fourth" in compare_many([program, odd, odd, odd], names=names).verdict
+
+
 def test_many_programs():
     program = nested_program()
     odd, _ = edits.change_literal(program, ("", "mul_1"))
@@ -390,8 +406,11 @@ def test_many_programs():
     assert many.departing == ("r2", "r3")
     assert many.worst == "wrong_result"
     assert many.verdict.startswith(
-        "2 of 3 programs depart from r0: r2, r3; r2 first at wrong_result: args[1] changed on mul_1"
+        "2 of 3 programs depart from r0: r2, r3; r2, r3 first at wrong_result: args[1] changed on mul_1"
     )
+    assert str(many).splitlines()[1:] == [
+        f"  {who}: {many.diffs[one].verdict}" for who, one in (("r1", "r1"), ("r2, r3", "r2"))
+    ]
     table = many.table
     assert list(table.columns) == [
         "graph",
