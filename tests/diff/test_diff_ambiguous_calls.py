@@ -71,6 +71,6 @@ def test_they_are_drawn_as_ambiguous(unclear):
 
 
 def test_a_graph_of_a_call_that_is_gone_is_not_ambiguous(unclear):
-    diff, inside = unclear
+    diff, _ = unclear
     alignment = replace(diff.alignment, graphs=tuple(replace(g, ambiguous=()) for g in diff.alignment.graphs))
     assert bodies_of_ambiguous(alignment) == ({}, {})
