@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,6 +169,9 @@ class NodeComparer:
             yield place(match, None, None, structs.replace(finding, field=f"meta[{finding.field}]"))
 
 
+_FEW = 8
+
+
 def _between_nodes(match: GraphMatch, *, signed: bool) -> Iterator[Placed]:
     for a, b, finding in (*order_findings(match, signed=signed), *storage_findings(match)):
         yield place(match, match.a[a], match.b[b], finding)
@@ -196,7 +200,7 @@ def _texts(field: str, kind: Kind, a: str, b: str) -> Finding:
 
 
 def _bundle(bundle: Group | Ambiguous, ours: list[Node], theirs: list[Node], kind: Kind, aspect: str) -> Finding:
-    texts = [", ".join(node.target.removesuffix(".default") for node in nodes) for nodes in (ours, theirs)]
+    texts = [_targets(nodes) for nodes in (ours, theirs)]
     return Finding(
         field="target",
         kind=kind,
@@ -206,6 +210,14 @@ def _bundle(bundle: Group | Ambiguous, ours: list[Node], theirs: list[Node], kin
         value_a=bundle.a,
         value_b=bundle.b,
     )
+
+
+def _targets(nodes: list[Node]) -> str:
+    targets = [node.target.removesuffix(".default") for node in nodes]
+    if len(targets) <= _FEW:
+        return ", ".join(targets)
+    most = ", ".join(f"{target} {count}" for target, count in Counter(targets).most_common(2))
+    return f"{len(targets)} nodes ({most}, …)"
 
 
 def _result_container(finding: Finding) -> Finding:

@@ -30,13 +30,20 @@ def program() -> Program:
     return read(base())
 
 
-def again(args=None, change=lambda model: model, name: str = "bert", inputs=lambda each: each, **options) -> Program:
+def again(
+    args=None,
+    change=lambda model: model,
+    name: str = "bert",
+    inputs=lambda each: each,
+    wrapped: type[nn.Module] = models.Wrapped,
+    **options,
+) -> Program:
     """Export a model again: on other `args` or on `inputs` of the usual ones, after a `change`."""
     torch.manual_seed(0)
     model, given, kwargs = models.MODELS[name]()
     given, kwargs = tuple(map(inputs, given)), {key: inputs(each) for key, each in kwargs.items()}
     model = change(model.eval())
-    return read(torch.export.export(models.Wrapped(model).eval(), args or given, kwargs, **options))
+    return read(torch.export.export(wrapped(model).eval(), args or given, kwargs, **options))
 
 
 def roots(diff: Diff) -> Counter[tuple[str, str, str]]:
@@ -321,6 +328,36 @@ def test_an_adapter_at_every_linear(name, linears):
     assert {(row.field, row.cause) for row in diff.rows if row.severity == "wrong_result" and row not in lone} == {
         ("args", "inherited")
     }
+
+
+class Autocast(models.Wrapped):
+    def forward(self, *args, **kwargs):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return super().forward(*args, **kwargs)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["in", "out"])
+def test_a_region_under_autocast(back):
+    """All calls became one that holds a graph: one group, whose inside follows from it; what was dead is dead."""
+    pair = [program(), again(wrapped=Autocast)]
+    a, b = reversed(pair) if back else pair
+    diff = compare(a, b)
+    assert roots(diff) == {("target", "changed", "wrong_result"): 1}
+    (group,) = diff.alignment.graphs[0].groups
+    flat, region = (group.b, group.a) if back else (group.a, group.b)
+    plain, cast = pair
+    assert [cast.graph[node].target for node in region] == ["higher_order.wrap_with_autocast"] + [
+        "_operator.getitem"
+    ] * 2
+    dead = {row.node for row in diff.rows if row.aspect == "dead"}
+    calls = {node.name for node in plain.graph.nodes if node.op == "call_function"}
+    assert set(flat) | dead == calls
+    assert not set(flat) & dead
+    inside = [row for row in diff.rows if (row.graph if back else row.graph_b or "") not in ("", "program")]
+    assert {(row.kind, row.cause) for row in inside} == {("only_a" if back else "only_b", "inherited")}
+    assert not [row for row in diff.rows if row.family in ("weights", "signature.inputs", "signature.outputs")]
+    (told,) = (row for row in diff.rows if row.severity == "wrong_result" and row.cause == "root")
+    assert (told.b if back else told.a).startswith(f"{len(flat)} nodes (aten.linear 19, ")
 
 
 class Dequantized(nn.Module):

@@ -53,7 +53,7 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
         ("what operands come from", 0.16 * near_operands(match, i, j) / operands if operands else 0.0),
         ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
         ("module", 0.1 if -1 != modules[0][i] == modules[1][j] else 0.0),
-        ("name", 0.1 if a.name == b.name and not _numbered(a) else 0.0),
+        ("name", 0.1 if a.name == b.name and not (_numbered(a) or _numbered(b)) else 0.0),
         ("source", 0.05 if source(a) and source(a) == source(b) else 0.0),
         ("value", 0.05 * _value(a, b)),
         ("contradictions", -0.15 * found.hard),
