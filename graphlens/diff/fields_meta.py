@@ -156,14 +156,20 @@ def _all(value: Any, kind: type) -> bool:
 def _module_stacks(a: tuple[ModuleCall, ...], b: tuple[ModuleCall, ...]) -> str | None:
     if a == b:
         return None
-    if _calls(a) != _calls(b):
+    rooted = _rooted(a) and _rooted(b)
+    if _calls(a, rooted=rooted) != _calls(b, rooted=rooted):
         return ""
     return None if [_steady(call.key) for call in a] == [_steady(call.key) for call in b] else "key"
 
 
-def _calls(stack: tuple[ModuleCall, ...]) -> list[tuple[str, str]]:
-    """List the modules around a node, the root left out: export names it and Dynamo does not."""
-    return [(call.call, call.type) for call in stack if call.call]
+def _rooted(stack: tuple[ModuleCall, ...]) -> bool:
+    """Whether a stack names the root: export does, and Dynamo does not."""
+    return any(not call.call for call in stack)
+
+
+def _calls(stack: tuple[ModuleCall, ...], *, rooted: bool) -> list[tuple[str, str]]:
+    """List the modules around a node, with the root where both sides name it."""
+    return [(call.call, call.type) for call in stack if call.call or rooted]
 
 
 def _steady(key: str) -> str:
