@@ -74,7 +74,11 @@ class Mismatch(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class NodeRow(Struct, frozen=True, kw_only=True, gc=False):
-    """One row of `Diff.nodes`: a matched pair, a group, an ambiguous class or an unmatched node."""
+    """One row of `Diff.nodes`: a matched pair, a group, an ambiguous class or an unmatched node.
+
+    `match` names the evidence: ``pinned signature same symmetric name provenance propagated replayed similar``, ``group``,
+    ``ambiguous``, ``only_a`` or ``only_b``. ``replayed`` is what was found in an equal region and holds here too.
+    """
 
     graph: str
     node_a: str
