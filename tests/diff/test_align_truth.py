@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from diff.synthetic import Builder, Draft, Truth, _norm, names_for, pair, program, shuffled
+from diff.synthetic import Builder, Draft, Truth, _layer, _norm, names_for, pair, program, shuffled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +161,75 @@ def test_one_layer_of_24_is_gone_and_nothing_tells():
     complete(truth, graph)
     back = align(truth.b, truth.a).graphs[0]
     assert straight(graph)[2] == turned(back)[2]
+
+
+@pytest.mark.parametrize("gone", [0, 2, 5])
+@pytest.mark.parametrize("experts", [1, 2])
+def test_one_layer_of_few_is_gone_and_nothing_tells(gone, experts):
+    """In a small graph too no pair is shifted: what could be another layer is ambiguous, with that other as candidate."""
+    truth = layers([0, 1, 2, 3, 4, 5], [i for i in range(6) if i != gone], experts, modules=False, fqns=False)
+    _, wrong, graph = judged(truth)
+    assert wrong <= 5  # what a layer starts with is computed from the same, in the removed one and in the next
+    complete(truth, graph)
+    undecided = {name: entry for entry in graph.ambiguous for name in entry.a}
+    assert len(undecided) > 0.9 * len(truth.a.graph.nodes)
+    for mine, theirs in truth.mates.items():
+        assert mine not in undecided or theirs in undecided[mine].b
+    assert len({name for entry in graph.ambiguous for name in entry.b}) <= len(truth.b.graph.nodes)
+
+
+def test_one_layer_of_few_is_gone_and_names_or_modules_tell():
+    for known in ({"modules": True, "fqns": False}, {"modules": False, "fqns": True}):
+        truth = layers(list(range(6)), [0, 1, 3, 4, 5], 2, **known)
+        right, wrong, _ = judged(truth)
+        assert wrong <= 5
+        assert right >= 0.97 * len(truth.mates)
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_as_many_equal_layers_are_all_matched(count):
+    """Nothing is gone, so that counting from either end says the same: no layer is ambiguous."""
+    ids = list(range(count))
+    right, wrong, graph = judged(layers(ids, ids, 2, modules=False, fqns=False))
+    assert (wrong, graph.ambiguous) == (0, ())
+    assert right == len(graph.pairs)
+    assert not graph.only_a
+
+
+def test_dense_edits_in_equal_layers_shift_nothing():
+    """One node in 26 edited, and nothing that tells layers or experts apart: pairs are right or not made."""
+    right = wrong = total = 0
+    for seed, (count, experts, edits) in enumerate(
+        [(16, 4, 20), (16, 1, 10), (8, 4, 5), (4, 2, 5), (6, 1, 3), (16, 4, 20)]
+    ):
+        truth = pair(count, experts, edits, seed, modules=False, fqns=False)
+        found = judged(truth)
+        right, wrong, total = right + found[0], wrong + found[1], total + len(truth.mates)
+        assert found[1] <= 0.003 * len(found[2].pairs) + 1
+    assert wrong <= 0.001 * (right + wrong)
+    assert right >= 0.7 * total
+
+
+def layers(ours: list[int], theirs: list[int], experts: int, **known: bool) -> Truth:
+    """Decoders of some layers of one stack, every node renamed and in random order."""
+    rng = random.Random(7)
+    sides = []
+    for prefix, ids in (("n", ours), ("m", theirs)):
+        build = Builder()
+        x = build.add("x", op="placeholder")
+        tags = [(-1, 0)]
+        for layer in ids:
+            start = len(build.drafts)
+            x = _layer(build, x, f"layers.{layer}", experts)
+            tags += [(layer, at) for at in range(len(build.drafts) - start)]
+        build.module = ""
+        build.add("output", x, op="output")
+        names = names_for(len(build.drafts), prefix, rng)
+        order = shuffled(build.drafts, set(), rng)
+        tags.append((-2, 0))
+        sides.append((program(build.drafts, order, names, **known), {tag: names[i] for i, tag in enumerate(tags)}))
+    (a, in_a), (b, in_b) = sides
+    return Truth(a, b, {name: in_b[tag] for tag, name in in_a.items() if tag in in_b})
 
 
 def small() -> Truth:

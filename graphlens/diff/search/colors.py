@@ -117,6 +117,40 @@ def _mix(words: Words) -> Words:
         return words ^ (words >> np.uint64(31))
 
 
+def forms(table: Table, radii: tuple[int, ...]) -> tuple[list[list[int]], list[list[int]]]:
+    """Return, for each radius, the form of what each node is computed from, and of what is computed from it.
+
+    A form knows keys and which operand is which, and nothing of any match.
+    """
+    import numpy as np
+
+    count = len(table)
+    sizes = np.fromiter(map(len, table.operands), dtype=np.int64, count=count)
+    operand = np.fromiter(chain.from_iterable(table.operands), dtype=np.int64, count=int(sizes.sum()))
+    user = np.repeat(np.arange(count), sizes)
+    slot = np.arange(len(user)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    slot[np.frombuffer(bytes(table.commutative), dtype=np.uint8)[user] == 1] = 0
+    place = _mix(slot.astype(np.uint64) + np.uint64(1))
+    base = _mix(np.array(table.key, dtype=np.int64).astype(np.uint64))
+    found: tuple[list[list[int]], list[list[int]]] = ([], [])
+    order = np.argsort(operand, kind="stable")
+    for kept, learner, source, at in (
+        (found[0], user, operand, place),
+        (found[1], operand[order], user[order], place[order]),
+    ):
+        starts = np.flatnonzero(np.r_[True, learner[1:] != learner[:-1]])[: len(learner)]
+        color = base
+        for radius in range(1, max(radii) + 1):
+            with np.errstate(over="ignore"):
+                total = base * np.uint64(_GOLDEN)
+                if len(starts):
+                    total[learner[starts]] += np.add.reduceat(_mix(color[source] ^ at), starts)
+                color = _mix(total)
+            if radius in radii:
+                kept.append(color.tolist())
+    return found
+
+
 def color_step(match: Match, painter: Painter, keys: Keys, modules: Modules, radius: int) -> int:
     """Pair free nodes whose colour nothing else has, on either side; return how many."""
     import numpy as np

@@ -127,6 +127,13 @@ class Match:
         """Whether a free node of `b` is among those searched."""
         return self._fence is None or j in self._fence[1]
 
+    def refree(self) -> None:
+        """Look at all nodes again."""
+        self._free = (
+            [i for i in range(len(self.a)) if i not in self.a.twin],
+            [j for j in range(len(self.b)) if j not in self.b.twin],
+        )
+
     def open(self) -> bool:
         """Whether both sides have free nodes left, and the search may go on looking at them."""
         free_a, free_b = self.free()

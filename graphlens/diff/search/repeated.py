@@ -18,6 +18,8 @@ from graphlens.diff.search.table import SLOT_BITS, Table
 from graphlens.diff.search.waves import GAPS_BACK, GAPS_ON, Backward, Onward, Pair, Wave
 
 _SELDOM, _FEW = 5, 32
+_LONG = 10_000
+"""Stretches up to this length are told apart later, by following them as wholes."""
 
 
 class Found(NamedTuple):
@@ -33,7 +35,7 @@ class Found(NamedTuple):
 
 def repeated_step(match: Match, painter: Painter, keys: Keys, modules: Modules) -> list[Entry]:
     """Pair free nodes on which both walks agree; return classes of nodes of which they say that nothing is known."""
-    flip = _stature(match.b) < _stature(match.a)  # so that it does not matter which program is called `a`
+    flip = flipped(match)
     free = match.free()[flip]
 
     def side(pair: Keys) -> Keys:
@@ -51,7 +53,7 @@ def repeated_step(match: Match, painter: Painter, keys: Keys, modules: Modules) 
     for i, j in found.both:
         match.pair(i, j, "propagated", 0.97, ("found from its operands and from its users",))
     if len(found.apart) > max(len(found.both) // _SELDOM, _FEW):
-        return _undecided(match, found.one + found.apart)
+        return _undecided(match, found.one + found.apart) if len(found.apart) > _LONG else []
     if len(found.apart) * _SELDOM <= len(found.both):
         for i, j in found.one:
             match.pair(i, j, "propagated", 0.9, ("found from its operands, and nothing says otherwise from its users",))
@@ -60,6 +62,11 @@ def repeated_step(match: Match, painter: Painter, keys: Keys, modules: Modules) 
             if mate[i] >= 0 and not match.a.operands[i] and _users_agree(match, i, mate[i]):
                 match.pair(i, mate[i], "propagated", 0.9, ("used for the same",))
     return []
+
+
+def flipped(match: Match) -> bool:
+    """Whether to turn the two programs round, so that it does not matter which is called `a`."""
+    return _stature(match.b) < _stature(match.a)
 
 
 def _stature(table: Table) -> tuple[int, int, list[tuple[str, int]]]:
