@@ -15,7 +15,9 @@ from graphlens.diff.search.match import GROUPED, Match
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.stretch import FILL, SLIDE, SWAP, WHOLE, Stretch, Stretches
 
-_LEAST, _SMALLEST, _MUCH = 6, 64, 4
+SMALLEST = 64
+"""Graphs of fewer nodes have no room for stretches; in them every pair is looked at by itself."""
+_LEAST, _MUCH = 6, 4
 _ROUNDS = 6
 Side = tuple[int, int]
 
@@ -25,10 +27,10 @@ def shifts_step(match: Match, modules: Modules, *, flip: bool) -> tuple[int, lis
 
     `flip` turns the two programs round, so that it does not matter which is called `a`.
     """
-    if min(len(match.a), len(match.b)) < _SMALLEST:
+    if min(len(match.a), len(match.b)) < SMALLEST:
         return 0, []
     moved = 0
-    if max(modules[0]) < 0 and len(match.a) <= WHOLE:
+    if max(modules[0], default=-1) < 0 and len(match.a) <= WHOLE:
         moved += _fill(match, modules, flip=flip)
     found: list[Stretch] = []
     ground = Ground(match, modules, flip=flip)

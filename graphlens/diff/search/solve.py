@@ -16,7 +16,7 @@ from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import flipped, repeated_step
 from graphlens.diff.search.replay import replay_step
 from graphlens.diff.search.shifted import unshift_step
-from graphlens.diff.search.shifts import shifts_step
+from graphlens.diff.search.shifts import SMALLEST, shifts_step
 from graphlens.diff.search.similar import Modules, similar_step
 from graphlens.diff.search.singled import singled_step, unused_step
 from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, own_weights, spread
@@ -67,7 +67,8 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
             unused_step(match, full.keys, modules)
         match.homes = None
     _pairs(match, full, intern, modules, regions)
-    if unshift_step(match, full.keys, modules):
+    told = homes is not None or min(len(match.a), len(match.b)) < SMALLEST
+    if told and unshift_step(match, full.keys, modules):
         _pairs(match, full, intern, modules, regions)
     for _ in range(_REPAIRS):
         moved, more = shifts_step(match, modules, flip=flipped(match))
