@@ -16,7 +16,7 @@ from graphlens.diff.patterns import make_patterns
 from graphlens.diff.proof import Proof
 from graphlens.diff.quality import Quality, quality
 from graphlens.diff.rows import Mismatch, NodeRow, Pattern, Severity, rank
-from graphlens.diff.selectors import check_selectors
+from graphlens.diff.selectors import check_only
 from graphlens.diff.settings import DEFAULTS, Settings
 from graphlens.diff.severity import Selector, selects
 from graphlens.diff.verdict import roots, verdict
@@ -152,9 +152,9 @@ class Diff(Displayable):
         Raises
         ------
         DiffError
-            Something given is neither a field nor a pair of field and kind, or is misspelt.
+            Something given is neither a field nor a pair of field and kind, or nothing knows such a field.
         """
-        check_selectors(fields, self.rows, (self.a, self.b))
+        check_only(fields, self.rows, (self.a, self.b))
         kept = tuple(row for row in self.rows if any(selects(s, row.field, row.kind) for s in fields))
         stored = {key: value for key, value in self.stored.items() if key not in ("verdict", "patterns", "modules")}
         return replace(self, rows=kept, ignored=self.ignored + len(self.rows) - len(kept), stored=stored)

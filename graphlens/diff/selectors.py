@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Final, get_args
 
-from graphlens.diff.rows import Kind, Mismatch
+from graphlens.diff.rows import Kind, Mismatch, family
 from graphlens.diff.severity import ANY, TABLE, Selector, check_selector
 from graphlens.errors import DiffError
 from graphlens.program.program import Program
@@ -48,3 +49,28 @@ def check_selectors(
     for field, close_one in suspects.items():
         if field not in there:
             raise DiffError(f"there is no field {field!r}; did you mean {close_one!r}?")
+
+
+def check_only(selectors: Iterable[Selector], rows: Iterable[Mismatch], programs: Iterable[Program | None]) -> None:
+    """Refuse fields that nothing knows: neither the table of severities, nor a row, nor the metadata of a node.
+
+    Raises
+    ------
+    DiffError
+        As in `check_selectors`, or there is no such field; the message lists those that have rows.
+    """
+    kept, known = tuple(rows), tuple(programs)
+    chosen = tuple(selectors)
+    check_selectors(chosen, kept, known)
+    names = [selector if isinstance(selector, str) else selector[0] for selector in chosen]
+    there = {name for row in kept for name in (row.field, row.family)}
+    strange = [
+        name for name in names if not any(sign in name for sign in "*?") and not {name, family(name)} & (FIELDS | there)
+    ]
+    if not strange:
+        return
+    keys = {key for program in known if program is not None for _, node in program.walk() for key in node.meta}
+    for name in strange:
+        if name not in keys and not any(fnmatchcase(name, field) for field in FIELDS):
+            have = ", ".join(sorted({row.family for row in kept})) or "no field"
+            raise DiffError(f"there is no field {name!r}; this diff has rows of {have}")

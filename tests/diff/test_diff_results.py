@@ -382,6 +382,21 @@ def test_the_severity_table_is_whole():
         assert rule.issue == "" or re.fullmatch(r"[\w/]+#\d+", rule.issue), field
 
 
+def test_a_field_that_nothing_knows_is_refused_with_those_there_are():
+    program = nested_program()
+    edited, _ = edits.change_literal(program, ("", "mul_1"))
+    diff = compare(program, edited)
+    with pytest.raises(DiffError, match="there is no field 'colour'; this diff has rows of args"):
+        diff.only("colour")
+    with pytest.raises(DiffError, match="no field 'colour'"):
+        diff.only("args", ("colour", "lost"))
+    for known in ("stack_trace", "val.shape", "weights[tied.weight]", "weights", "val.*", "torch_fn", "custom"):
+        assert not diff.only(known).rows
+    marked = edits.with_meta(program, ("", "sin"), colour="red")
+    assert compare(program, marked).only("colour").rows
+    assert not compare(marked, marked).only("colour").rows
+
+
 def test_programs_that_depart_alike_are_told_together():
     program = nested_program()
     odd, _ = edits.change_literal(program, ("", "mul_1"))
