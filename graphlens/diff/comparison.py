@@ -22,10 +22,11 @@ from graphlens.diff.selectors import check_selectors
 from graphlens.diff.settings import EXACT, Settings, StackTraces, make_settings
 from graphlens.diff.severity import Judge, Selector, make_judge, selects
 from graphlens.diff.weights import Equal, remembered, stored_equal
+from graphlens.errors import DiffError
 from graphlens.program.collector import without_collector
 from graphlens.program.frames import source_text
 from graphlens.program.graph import Node
-from graphlens.program.program import Program
+from graphlens.program.program import ROOT, Program
 from graphlens.progress import phases
 
 
@@ -79,6 +80,9 @@ def compare(
         profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
     )
     check_selectors((*settings.ignore, *settings.severities), programs=(a, b))
+    for side, program in (("a", a), ("b", b)):
+        if ROOT not in program.graphs:
+            raise DiffError(f"{side} has no root graph, only {list(program.graphs)[:5]}: there is nothing to compare")
     nodes = sum(map(len, a.graphs.values()))
     steps = phases(("aligning", "checking", "comparing"), nodes)
     with without_collector(), steps as done, remembered(a, b) as equal:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from graphlens.diff.proof import Refusal
-from graphlens.program.argument import Const, Map, Opaque, Ref, Seq, Slice
+from graphlens.program.argument import MOST_BITS, Const, Map, Opaque, Ref, Seq, Slice, literal_text
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import ModuleCall, Provenance, Subgraph
 from graphlens.program.parts import InputSpec, ModuleSignature, OutputSpec, Range, StoredTensor
@@ -44,13 +44,15 @@ def plain(value: Any) -> Any:
     value], …]}``, complex and non-finite numbers ``{"$type": "float", "text": "nan"}``, a tuple a list. What JSON has no
     form for, or is nested too deeply for readers of JSON, becomes an ``Opaque`` with its text.
     """
-    if type(value) in _PLAIN:
+    if type(value) in _PLAIN and type(value) is not int:
         return value
     done: list[Any] = []
     stack: list[tuple[Any, Put, int]] = [(value, done.append, 0)]
     while stack:
         item, put, depth = stack.pop()
-        if type(item) in _PLAIN:
+        if type(item) is int and item.bit_length() > MOST_BITS:
+            put({TYPE: "Opaque", "type": "int", "text": literal_text(item)})
+        elif type(item) in _PLAIN:
             put(item)
         elif isinstance(item, float | complex):
             finite = isinstance(item, float) and math.isfinite(item)

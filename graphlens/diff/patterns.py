@@ -132,7 +132,8 @@ def _touching(
                 join(i, at.setdefault((side, *place), i))
             elif rows[i].node == "" and rows[i].kind in _LONE:
                 join(i, gone.get(_LONE[rows[i].kind], i))
-        for i, place in enumerate(places):
+        for place in dict.fromkeys(places):
+            i = at[(side, *place)] if place is not None else 0
             for operand in _operands(program, place):
                 join(i, at.get((side, *operand), i))
     groups: dict[int, list[Edit]] = defaultdict(list)

@@ -16,6 +16,9 @@ from msgspec import Struct
 NOT_ALL_READ = "not all of it read"
 """Stands in the text of code, or of a foreign object, that may differ where nobody looked."""
 
+MOST_BITS = 14_000
+"""Python writes no longer integers in decimal digits."""
+
 Literal: TypeAlias = None | bool | int | float | complex | str
 
 
@@ -108,6 +111,14 @@ def same_literal(a: Literal, b: Literal) -> bool:
     return a == b
 
 
+def literal_text(literal: object) -> str:
+    """Write a literal as Python does; of an integer too long for that (4300 digits) its hexadecimal digits."""
+    try:
+        return repr(literal)
+    except ValueError:
+        return hex(literal) if isinstance(literal, int) else type(literal).__name__
+
+
 def same_argument(a: Argument, b: Argument) -> bool:
     """Compare two arguments exactly, references by name."""
     stack: list[tuple[Argument, Argument]] = [(a, b)]
@@ -167,4 +178,4 @@ def _leaf_text(leaf: Argument) -> str:
         return f"torch.{leaf.text}" if leaf.kind in ("dtype", "layout", "memory_format", "qscheme") else leaf.text
     if isinstance(leaf, Opaque):
         return f"<{leaf.type}: {leaf.text}>" if leaf.text else f"<{leaf.type}>"
-    return repr(leaf)
+    return literal_text(leaf)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from graphlens.program.argument import argument_text
+from graphlens.program.argument import argument_text, literal_text
 from graphlens.program.frames import source_text
 from graphlens.program.graph import Node
 from graphlens.program.value import TensorValue, Value, value_text
@@ -79,7 +79,7 @@ def signature_comments(program: Program) -> dict[str, str]:
         notes[spec.argument] = comment(kind, place or "", fixed, unsaved)
     results = []
     for output in program.outputs:
-        shown = output.argument or repr(output.constant)
+        shown = output.argument or literal_text(output.constant)
         if output.kind != "user_output":
             results.append(f"{shown}: {output.kind}{' ' + output.target if output.target else ''}")
         elif output.path:

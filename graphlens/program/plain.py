@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from graphlens.program.argument import Const, Map, Opaque, Ref, Seq, Slice
+from graphlens.program.argument import MOST_BITS, Const, Map, Opaque, Ref, Seq, Slice, literal_text
 from graphlens.program.value import ConstValue, ContainerValue, OpaqueValue, SymValue, TensorValue
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def plain(value: Any) -> Any:
     stack: list[tuple[Any, Put]] = [(value, done.append)]
     while stack:
         item, put = stack.pop()
-        if item is None or isinstance(item, bool | int | str):
+        if type(item) is int and item.bit_length() > MOST_BITS:
+            put(literal_text(item))
+        elif item is None or isinstance(item, bool | int | str):
             put(item)
         elif isinstance(item, float):
             put(item if math.isfinite(item) else {"float": repr(item)})

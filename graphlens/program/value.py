@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from graphlens.program.argument import Literal
+from graphlens.program.argument import Literal, literal_text
 
 Size: TypeAlias = int | str
 """A number, or the canonical text of a symbolic expression such as ``"s77"`` or ``"4*s77"``."""
@@ -89,7 +89,7 @@ def value_text(value: Value | None) -> str:
     if isinstance(value, SymValue):
         return f"{value.kind}({value.expr})"
     if isinstance(value, ConstValue):
-        return repr(value.value)
+        return literal_text(value.value)
     if isinstance(value, OpaqueValue):
         return f"<{value.type}>"
     texts = [value_text(item) if item is not None else "None" for item in value.items]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphlens.program.argument import literal_text
 from graphlens.program.value import (
     SHORT_DTYPES,
     ConstValue,
@@ -29,7 +30,7 @@ def leaf_facets(value: Value | None) -> list[tuple[str, str]]:
         hint = [] if value.hint is None else [("hint", str(value.hint))]
         return [("type", value.kind), ("expr", value.expr), *hint]
     if isinstance(value, ConstValue):
-        return [("type", type(value.value).__name__), ("value", repr(value.value))]
+        return [("type", type(value.value).__name__), ("value", literal_text(value.value))]
     if isinstance(value, OpaqueValue):
         return [("type", value.type), ("value", value.text)]
     return [("value", "None")]

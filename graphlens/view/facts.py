@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from graphlens.program.argument import literal_text
 from graphlens.program.parts import InputSpec, OutputSpec, StoredTensor, Symbol
 from graphlens.program.program import Program
 from graphlens.program.pytree import leaf_paths
@@ -100,12 +101,12 @@ def program_tables(program: Program, text: Interner) -> list[Table]:
 
 
 def _input_row(spec: InputSpec) -> tuple[Any, ...]:
-    constant = "" if spec.constant is None else repr(spec.constant)
+    constant = "" if spec.constant is None else literal_text(spec.constant)
     return (spec.kind, spec.argument, spec.target, spec.path, constant)
 
 
 def _output_row(spec: OutputSpec) -> tuple[Any, ...]:
-    constant = "" if spec.constant is None else repr(spec.constant)
+    constant = "" if spec.constant is None else literal_text(spec.constant)
     return (spec.kind, spec.argument, spec.target, spec.path, constant)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from graphlens.diff.check.live import Facts, epochs
 from graphlens.diff.check.storage import Sources, Storages
 from graphlens.diff.effects import PURE, hands_on_first
-from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, children
+from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, children, literal_text
 from graphlens.program.graph import Node
 from graphlens.program.value import SymValue, TensorValue, Value
 
@@ -122,7 +122,7 @@ def _key(node: Node, leader: Mapping[str, str]) -> object | None:
             parts.append((type(top).__name__, top.kind if isinstance(top, Seq) else "", len(inner)))
             stack.extend(inner)
         else:
-            parts.append((type(top), repr(top)))
+            parts.append((type(top), literal_text(top)))
     return tuple(parts)
 
 

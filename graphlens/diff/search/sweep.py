@@ -68,14 +68,15 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
         partners = [mate_a[x] for x in ours]
         if min(partners) < 0:
             continue
-        slot = -1
+        slot = refused = -1
         step = not commutative[i]
         for x, y in zip(ours, partners, strict=True):
             slot += step or slot < 0
             j = only_b(y, slot, key[i])
-            if j < 0 or mate_b[j] != FREE or only_a(x, slot, key[i]) != i or i in twin:
+            if j in (-1, refused) or mate_b[j] != FREE or only_a(x, slot, key[i]) != i or i in twin:
                 continue
             theirs = operands_b[j]
+            refused = j  # unless it is taken now; asking once is enough for a node of many operands
             if match.strangers(i, j):
                 continue
             if partners == theirs or (not step and sorted(partners) == sorted(theirs)):
@@ -177,13 +178,14 @@ def _pointed_at(match: Match, keys: Keys, links: tuple[Links, Links], i: int) ->
     mate_a, mate_b = match.mate_a, match.mate_b
     key = keys[0][i]
     step = not match.a.commutative[i]
-    slot = -1
+    slot = last = -1
     for x in match.a.operands[i]:
         slot += step or slot < 0
         y = mate_a[x]
         if y >= 0:
             j = links[1].only(y, slot, key)
-            if j >= 0 and mate_b[j] == FREE and links[0].only(x, slot, key) == i:
+            if j not in (-1, last) and mate_b[j] == FREE and links[0].only(x, slot, key) == i:
+                last = j  # a node of many operands is pointed at by all of them
                 yield j
     for use in match.a.users[i][:_FEW]:
         v = mate_a[use >> SLOT_BITS]
