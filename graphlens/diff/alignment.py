@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Pair(Struct, frozen=True, kw_only=True):
+class Pair(Struct, frozen=True, kw_only=True, gc=False):
     """One node of `a` proposed to be one node of `b`.
 
     `match` names the evidence: ``pinned signature same symmetric name provenance propagated replayed similar`` (with
@@ -23,7 +23,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     witnesses: tuple[str, ...] = ()
 
 
-class Group(Struct, frozen=True, kw_only=True):
+class Group(Struct, frozen=True, kw_only=True, gc=False):
     """Several nodes on one side proposed to be what became of one or several on the other."""
 
     a: tuple[str, ...]
@@ -33,7 +33,7 @@ class Group(Struct, frozen=True, kw_only=True):
     witnesses: tuple[str, ...] = ()
 
 
-class Ambiguous(Struct, frozen=True, kw_only=True):
+class Ambiguous(Struct, frozen=True, kw_only=True, gc=False):
     """Nodes that evidence cannot tell apart: some of `a` are some of `b`, and which is not known."""
 
     a: tuple[str, ...]

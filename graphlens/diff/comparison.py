@@ -74,7 +74,7 @@ def compare(
         An option that does not exist, or pins that contradict each other or name unknown nodes.
     """
     from graphlens.diff.align import align
-    from graphlens.diff.verify import verify
+    from graphlens.diff.verify import check
 
     settings = make_settings(
         profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
@@ -88,16 +88,19 @@ def compare(
     with without_collector(), steps as done, remembered(a, b) as equal:
         alignment = align(a, b, pins=settings.pins)
         done()
-        proof = verify(a, b, alignment, weights=settings.weights, equal=equal)
+        checked = check(a, b, alignment, weights=settings.weights, equal=equal)
         done()
-        return judge_alignment(a, b, alignment, proof, settings, equal)
+        return _judge(Matching.of(a, b, alignment, checked), checked.proof, settings, equal)
 
 
 def judge_alignment(
     a: Program, b: Program, alignment: Alignment, proof: Proof, settings: Settings, equal: Equal = stored_equal
 ) -> Diff:
     """Turn an alignment and its proof into rows."""
-    matching = Matching.of(a, b, alignment)
+    return _judge(Matching.of(a, b, alignment), proof, settings, equal)
+
+
+def _judge(matching: Matching, proof: Proof, settings: Settings, equal: Equal) -> Diff:
     judge = make_judge(settings.severities)
     if settings.profile == "pytorch":
         placed = list(pytorch_findings(matching, settings.stack_trace))
@@ -106,7 +109,15 @@ def judge_alignment(
         placed = with_refusals(matching, placed, proof)
     rows = tuple(map(_Rows(judge).of, placed))
     kept = tuple(row for row in rows if not _ignored(row, settings)) if settings.ignore else rows
-    return Diff(a=a, b=b, alignment=alignment, proof=proof, rows=kept, settings=settings, ignored=len(rows) - len(kept))
+    return Diff(
+        a=matching.a,
+        b=matching.b,
+        alignment=matching.alignment,
+        proof=proof,
+        rows=kept,
+        settings=settings,
+        ignored=len(rows) - len(kept),
+    )
 
 
 def _ignored(row: Mismatch, settings: Settings) -> bool:
@@ -120,7 +131,7 @@ def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Pl
     unclear_a, unclear_b = bodies_of_ambiguous(alignment)
     placed += nodes_of_lone_graphs(matching.a, alignment.only_a, "only_a", unclear_a)
     placed += nodes_of_lone_graphs(matching.b, alignment.only_b, "only_b", unclear_b)
-    program_level = list(compare_programs(matching, settings.weights, equal))
+    program_level = list(compare_programs(matching, comparer.module_names, settings.weights, equal))
     placed = list(_inputs_follow_signature(placed, program_level))
     placed = list(_inputs_follow_weights(matching.a, placed, program_level))
     placed, program_level = follow_modules(placed, program_level, comparer.module_names)

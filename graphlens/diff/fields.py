@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -19,7 +19,7 @@ from graphlens.diff.fields_across import DIALECT, in_two_dialects, same_index, t
 from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
-from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr, plainly_same_meta
+from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr
 from graphlens.diff.handed import HandedOn
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.numbered import Numbered
@@ -69,21 +69,21 @@ class NodeComparer:
         between = _between_nodes(match, signed=match.path_a == "" and self._signed)
         found = [settle_dead(self.matching, item) for item in (*self._pairs(match), *self._bundles(match))]
         found += [*self._lone.compare(match), *between]
-        ranks, last = match.a.index, len(match.a)
-        found.sort(key=lambda item: last if item.a is None else ranks[item.a.name])
+        if found:
+            ranks, last = match.a.index, len(match.a)
+            found.sort(key=lambda item: last if item.a is None else ranks[item.a.name])
         yield from found
         yield from self._graph_meta(match)
 
     def _pairs(self, match: GraphMatch) -> Iterator[Placed]:
         calls = CallComparer(ArgumentComparer(self.matching, match, self._handed))
-        by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)
         numbered = Numbered(match)
         counted: list[tuple[Node, Node]] = []
-        for pair in match.alignment.pairs:
-            a, b = by_name_a[pair.a], by_name_b[pair.b]
+        plainly_same = self._plainly(match, calls)
+        for pair, (a, b) in zip(match.alignment.pairs, match.pairs, strict=True):
             if a.name != b.name:
                 yield Placed(match.path_a, match.path_b, a, b, _texts("name", "renamed", a.name, b.name))
-            if not self._plainly_same(calls, a, b):
+            if not plainly_same(a, b):
                 for found in self._pair(match, calls, a, b):
                     finding = told_again(found, self.module_names)
                     if finding.field == "target" and finding.kind == "changed" and derived(pair, a, [b]):
@@ -94,15 +94,24 @@ class NodeComparer:
         for a, b, finding in compare_seq_nr(counted):
             yield Placed(match.path_a, match.path_b, a, b, finding)
 
-    def _plainly_same(self, calls: CallComparer, a: Node, b: Node) -> bool:
-        """Whether two nodes differ in nothing but their names: most do, and this is the fast way to see it."""
-        return (
-            a.op == b.op != "output"
-            and (a.target, a.code) == (b.target, b.code)
-            and calls.plainly_same(a, b)
-            and plainly_same_values(a.value, b.value, self.matching.renaming)
-            and plainly_same_meta(a.meta, b.meta)
-        )
+    def _plainly(self, match: GraphMatch, calls: CallComparer) -> Callable[[Node, Node], bool]:
+        """Return what tells that two nodes differ in nothing but their names: most do not, and this is the fast way to see it."""
+        closer = None if match.checked is None else match.checked.closer
+        renaming, meta = self.matching.renaming, self.meta
+
+        def same(a: Node, b: Node) -> bool:
+            if closer is None:
+                called = (a.op, a.target, a.code) == (b.op, b.target, b.code) and calls.plainly_same(a, b)
+            else:
+                called = a.name not in closer
+            return (
+                called
+                and a.op != "output"
+                and plainly_same_values(a.value, b.value, renaming)
+                and meta.plainly_same(a.meta, b.meta)
+            )
+
+        return same
 
     def _pair(self, match: GraphMatch, calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
         if a.target != b.target and in_two_dialects(calls.arguments, a, b):
@@ -147,7 +156,7 @@ class NodeComparer:
         )
 
     def _bundles(self, match: GraphMatch) -> Iterator[Placed]:
-        by_name_a, by_name_b = _by_name(match.a), _by_name(match.b)
+        by_name_a, by_name_b = match.nodes
         for group in match.alignment.groups:
             ours, theirs = [by_name_a[n] for n in group.a], [by_name_b[n] for n in group.b]
             indexed = same_index(match, ours, theirs, self.matching.schemas)
@@ -185,10 +194,6 @@ def _starred(a: Node, b: Node) -> bool:
 
 def _called(node: Node) -> str:
     return f"{node.target}: {node.code}"
-
-
-def _by_name(graph: Graph) -> dict[str, Node]:
-    return {node.name: node for node in graph.nodes}
 
 
 def _last(graph: Graph, nodes: list[Node]) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from graphlens.diff.meta_text import VALUES, meta_finding
 from graphlens.diff.renaming import Renaming
@@ -36,6 +36,8 @@ _APART = frozenset({"seq_nr", "creation_timestamp"})
 """The first is compared by order (`compare_seq_nr`), the second is the time of day."""
 _TEXT = frozenset({"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"})
 """Made of texts only (and addresses, which may be equal), so that Python's `==` is exact."""
+_DEEP = frozenset({"nn_module_stack", "from_node"})
+_ABSENT: Final = object()
 
 
 class MetaComparer:
@@ -45,6 +47,30 @@ class MetaComparer:
         self.renaming = renaming
         self.stack_trace = stack_trace
         self._traces: dict[tuple[str, str], bool] = {}
+        self._deep: dict[int, Any] = {}
+
+    def plainly_same(self, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+        """Whether two nodes' metadata is clearly the same; `False` only says that it takes a closer look.
+
+        The nodes must live on: deep values that many nodes share are known by their identity once they were compared.
+        """
+        if len(a) != len(b):
+            return False
+        for key, left in a.items():
+            right = b.get(key, _ABSENT)
+            if left is right:
+                continue
+            if right is _ABSENT:
+                return False
+            if key in _DEEP:
+                if self._deep.get(id(left)) is right:
+                    continue
+                if left != right:
+                    return False
+                self._deep[id(left)] = right
+            elif not (key in _APART or (key in _TEXT and left == right)):
+                return False
+        return True
 
     def compare(self, a: Mapping[str, Any], b: Mapping[str, Any], *, only_lost: bool = False) -> Iterator[Finding]:
         """Yield what differs between two nodes' metadata; with `only_lost` nothing that `b` has more."""
@@ -126,19 +152,6 @@ class MetaComparer:
             elif not same_literal(left, right):
                 return False
         return True
-
-
-def plainly_same_meta(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether two nodes' metadata is clearly the same; `False` only says that it takes a closer look."""
-    if a is b:
-        return True
-    if a.keys() != b.keys():
-        return False
-    for key, left in a.items():
-        right = b[key]
-        if left is not right and key not in _APART and not (key in _TEXT and left == right):
-            return False
-    return True
 
 
 def _empty(value: Any) -> bool:

@@ -14,8 +14,9 @@ from graphlens.diff.fields_signature import compare_signatures
 from graphlens.diff.fields_weights import Pairs, compare_stored, pair_stored
 from graphlens.diff.held import state_pairs
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
-from graphlens.diff.module_names import renamed_modules, translated
+from graphlens.diff.module_names import translated
 from graphlens.diff.renaming import Renaming
+from graphlens.diff.retold import ModuleNames
 from graphlens.diff.rows import Finding, Kind, shorten, shorten_apart
 from graphlens.diff.settings import EXACT, WeightsMode
 from graphlens.diff.weights import Equal
@@ -26,8 +27,8 @@ from graphlens.program.program import Program
 _COMPLETE = ("archive", "exported_program")
 
 
-def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Iterator[Finding]:
-    """Yield the differences of the program level.
+def compare_programs(matching: Matching, names: ModuleNames, mode: WeightsMode, equal: Equal) -> Iterator[Finding]:
+    """Yield the differences of the program level; `names` says which module became which.
 
     A bare graph module has no signature, ranges or versions: against an exported program these are unknown, not lost.
     """
@@ -49,7 +50,7 @@ def compare_programs(matching: Matching, mode: WeightsMode, equal: Equal) -> Ite
         aspect = "unread" if idle else "tied" if _named_otherwise(finding, kept) else ""
         yield structs.replace(finding, aspect=aspect) if aspect and not finding.aspect else finding
     if both_complete:
-        yield from _module_calls(a, b, matching)
+        yield from _module_calls(a, b, matching.root, names)
         yield from _guards(a, b, matching.renaming)
         yield from _versions(a, b)
         for finding in MetaComparer(matching.renaming, EXACT).compare(a.meta, b.meta):
@@ -133,11 +134,11 @@ def _kept(example_inputs: str | None) -> str | None:
     return None if example_inputs is None else "kept"
 
 
-def _module_calls(a: Program, b: Program, matching: Matching) -> Iterator[Finding]:
+def _module_calls(a: Program, b: Program, root: GraphMatch, names: ModuleNames) -> Iterator[Finding]:
     theirs: dict[str, list[ModuleSignature]] = {}
     for entry in b.module_calls:
         theirs.setdefault(entry.fqn, []).append(entry)
-    known = renamed_modules(matching) if a.module_calls and b.module_calls else {}
+    known = names.forward if a.module_calls and b.module_calls else {}
     partners: list[ModuleSignature | None] = [None] * len(a.module_calls)
     followed = [translated(entry.fqn, known) for entry in a.module_calls]
     # a module without nodes goes where the one around it went, before anything is paired by its own name alone
@@ -145,8 +146,8 @@ def _module_calls(a: Program, b: Program, matching: Matching) -> Iterator[Findin
         name if name != entry.fqn or entry.fqn in known else "?"
         for entry, name in zip(a.module_calls, followed, strict=True)
     ]
-    for names in (sure, [entry.fqn for entry in a.module_calls]):
-        for i, name in enumerate(names):
+    for fqns in (sure, [entry.fqn for entry in a.module_calls]):
+        for i, name in enumerate(fqns):
             others = theirs.get(name) if partners[i] is None else None
             if others:
                 partners[i] = others.pop(0)
@@ -154,12 +155,12 @@ def _module_calls(a: Program, b: Program, matching: Matching) -> Iterator[Findin
         if partner is None:
             yield _call(entry, None)
         elif entry.fqn or partner.fqn:
-            yield from _calls(entry, partner, matching.root)
+            yield from _calls(entry, partner, root)
         else:  # the specs of the root are those of the program, which have rows of their own
             alike = structs.replace(partner, in_spec=entry.in_spec, out_spec=entry.out_spec)
             told = (a.in_spec, a.out_spec) != (b.in_spec, b.out_spec)
             told = told and None not in (a.in_spec, b.in_spec, a.out_spec, b.out_spec)
-            yield from _calls(entry, alike if told else partner, matching.root)
+            yield from _calls(entry, alike if told else partner, root)
     for left in theirs.values():
         yield from (_call(None, entry) for entry in left)
 

@@ -15,7 +15,9 @@ def state_pairs(matching: Matching) -> Mapping[str, str]:
     The map is one-to-one: of tensors that are read more than once, those that keep their names go first, then the
     others by name, in the same way from either side.
     """
-    pairs = {*_inputs(matching), *_attributes(matching)}
+    pairs = dict.fromkeys((*_inputs(matching), *_attributes(matching)))
+    if all(len({pair[side] for pair in pairs}) == len(pairs) for side in (0, 1)):
+        return dict(list(pairs))
     found: dict[str, str] = {}
     taken: set[str] = set()
     for ours, theirs in sorted(pairs, key=lambda pair: (pair[0] != pair[1], sorted(pair), pair)):

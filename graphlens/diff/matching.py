@@ -13,6 +13,7 @@ from graphlens.diff.check.merged import Merged
 from graphlens.diff.check.storage import Sources
 from graphlens.diff.check.tied import Tied
 from graphlens.diff.renaming import Renaming
+from graphlens.diff.verify import Checked, CheckedGraph
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import Program, child_path
 
@@ -27,11 +28,12 @@ class Agreement(Enum):
 
 @dataclass(frozen=True)
 class GraphMatch:
-    """One matched pair of graphs with its nodes by name."""
+    """One matched pair of graphs with its nodes by name; `checked` is what the checker found out about it, if it was asked."""
 
     alignment: GraphAlignment
     a: Graph
     b: Graph
+    checked: CheckedGraph | None = None
 
     @property
     def path_a(self) -> str:
@@ -44,8 +46,23 @@ class GraphMatch:
         return self.alignment.path_b
 
     @cached_property
+    def nodes(self) -> tuple[Mapping[str, Node], Mapping[str, Node]]:
+        """The nodes of `a` and those of `b` by name."""
+        if self.checked is not None:
+            return self.checked.a.nodes, self.checked.b.nodes
+        return {node.name: node for node in self.a.nodes}, {node.name: node for node in self.b.nodes}
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[Node, Node], ...]:
+        """The proposed pairs, in their order, as nodes."""
+        nodes_a, nodes_b = self.nodes
+        return tuple([(nodes_a[pair.a], nodes_b[pair.b]) for pair in self.alignment.pairs])
+
+    @cached_property
     def forward(self) -> Mapping[str, str]:
         """Name in `b` of each node of `a` that has exactly one partner."""
+        if self.checked is not None:
+            return self.checked.mate
         return {pair.a: pair.b for pair in self.alignment.pairs}
 
     @cached_property
@@ -101,27 +118,32 @@ class Matching:
     b: Program
     alignment: Alignment
     renaming: Renaming
+    checked: Checked | None = None
 
     @classmethod
-    def of(cls, a: Program, b: Program, alignment: Alignment) -> Matching:
-        """Prepare the lookups."""
-        return cls(a, b, alignment, Renaming(alignment.symbols))
+    def of(cls, a: Program, b: Program, alignment: Alignment, checked: Checked | None = None) -> Matching:
+        """Prepare the lookups; what the checker found out about this alignment need not be worked out again."""
+        return cls(a, b, alignment, Renaming(alignment.symbols), checked)
 
     @cached_property
     def graphs(self) -> tuple[GraphMatch, ...]:
         """The matched graphs; a body that several callers share appears once for each pair of bodies."""
         seen: set[tuple[int, int]] = set()
         found = []
+        checked = self.checked.graphs if self.checked is not None else {}
         for aligned in self.alignment.graphs:
             one, two = self.a.graphs[aligned.path_a], self.b.graphs[aligned.path_b]
             if (id(one), id(two)) not in seen:
                 seen.add((id(one), id(two)))
-                found.append(GraphMatch(aligned, one, two))
+                known = checked.get(aligned.path_a)
+                found.append(GraphMatch(aligned, one, two, known if known and known.proposal is aligned else None))
         return tuple(found)
 
     @cached_property
     def facts(self) -> tuple[Mapping[str, Facts], Mapping[str, Facts]]:
         """What is alive and what has effects in each graph of `a` and of `b`, by graph path."""
+        if self.checked is not None:
+            return self.checked.facts
         return all_facts(self.a, self.schemas), all_facts(self.b, self.schemas)
 
     def merged(self, match: GraphMatch) -> Merged:

@@ -6,21 +6,21 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from graphlens.diff.matching import Matching
-from graphlens.program.graph import ModuleCall
+from graphlens.program.graph import ModuleCall, Node
 
 Stack = tuple[ModuleCall, ...]
 
 
 def renamed_modules(matching: Matching) -> dict[str, str]:
     """Map the name of each module of `a` to the one of `b` that most of its nodes went to, where that is mutual."""
+    stacks = _stacks(matching)
+    if all(a.module_stack == b.module_stack for a, b in stacks.values()):
+        return _with_holders({call.path: call.path for a, _ in stacks.values() for call in a.module_stack})
+    counts = Counter(_key(a, b) for match in matching.graphs for a, b in match.pairs)
     votes: Counter[tuple[str, str]] = Counter()
-    known: Counter[tuple[Stack, Stack]] = Counter()
-    for match in matching.graphs:
-        for a, b in match.forward.items():
-            known[match.a[a].module_stack, match.b[b].module_stack] += 1
-    for (ours, theirs), count in known.items():
-        for pair in {(x.path, y.path) for x, y in in_step(ours, theirs)}:
-            votes[pair] += count
+    for key, (a, b) in stacks.items():
+        for pair in {(x.path, y.path) for x, y in in_step(a.module_stack, b.module_stack)}:
+            votes[pair] += counts[key]
     best_a, best_b = _best(votes, 0), _best(votes, 1)
     return _with_holders({x: y for x, y in best_a.items() if best_b[y] == x})
 
@@ -50,6 +50,15 @@ def _with_holders(names: dict[str, str]) -> dict[str, str]:
             found[holder_a] = holder_b
             taken.add(holder_b)
     return found
+
+
+def _stacks(matching: Matching) -> dict[tuple[int, int], tuple[Node, Node]]:
+    """Return one pair of nodes for every pair of module stacks; the nodes of one module share one object."""
+    return {_key(a, b): (a, b) for match in matching.graphs for a, b in match.pairs}
+
+
+def _key(a: Node, b: Node) -> tuple[int, int]:
+    return id(a.meta.get("nn_module_stack")), id(b.meta.get("nn_module_stack"))
 
 
 def translated(fqn: str, names: Mapping[str, str]) -> str:

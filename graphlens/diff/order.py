@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 
 from graphlens.diff.dialect.inputs import told_by_dynamo
 from graphlens.diff.matching import GraphMatch
@@ -19,10 +18,10 @@ def moved_pairs(match: GraphMatch) -> list[tuple[str, str]]:
     The run is found by patience sorting, O(n log n), and from the side whose names come first (from both where neither
     does), so that exchanging the two programs gives the same pairs.
     """
+    if _in_order(match):
+        return []
     ranks_b = match.b.index
     pairs = sorted(((match.a.index[a], ranks_b[b], a, b) for a, b in match.forward.items()))
-    if all(x[1] < y[1] for x, y in pairwise(pairs)):
-        return []
     names_b = [b for _, _, _, b in sorted(pairs, key=lambda pair: pair[1])]
     names_a = [a for _, _, a, _ in pairs]
     kept = set(pairs)
@@ -32,6 +31,16 @@ def moved_pairs(match: GraphMatch) -> list[tuple[str, str]]:
         pairs.sort(key=lambda pair: pair[1])
         kept &= {pairs[i] for i in _longest_increasing([pair[0] for pair in pairs])}
     return [(a, b) for one, two, a, b in sorted(pairs) if (one, two, a, b) not in kept]
+
+
+def _in_order(match: GraphMatch) -> bool:
+    """Whether the matched nodes of both sides stand in one order."""
+    forward = match.forward
+    ours = [forward[node.name] for node in match.a.nodes if node.name in forward]
+    theirs = [node.name for node in match.b.nodes]
+    if len(ours) != len(theirs):
+        theirs = [name for name in theirs if name in match.backward]
+    return ours == theirs
 
 
 def _longest_increasing(numbers: list[int]) -> set[int]:
@@ -86,6 +95,8 @@ def storage_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
 
     Storage numbers are compared up to renumbering: what counts is the first value (in both orders) of each storage.
     """
+    if not (_recorded(match.a) or _recorded(match.b)):
+        return
     ours, theirs = _storages(match.a), _storages(match.b)
     if _renumbered(match, ours, theirs):
         return
@@ -104,6 +115,13 @@ def storage_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
             root_b = own if two is None else first_b.setdefault(two, own)
             if root_a != root_b:
                 yield a, b, _sharing(own, root_a, root_b, one, two)
+
+
+def _recorded(graph: Graph) -> bool:
+    """Whether any value of a graph says in which storage it is: those that a file describes do not."""
+    values = {id(node.value): node.value for node in graph.nodes}
+    leaves = (leaf for value in values.values() for _, leaf in value_leaves(value))
+    return any(isinstance(leaf, TensorValue) and leaf.storage is not None for leaf in leaves)
 
 
 Storages = Mapping[str, Mapping[str, int | None]]

@@ -8,6 +8,8 @@ hash of a graph and no code of the search, and takes time linear in nodes and ed
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.diff.check.bench import Bench, one_to_one, open_proposals
@@ -55,6 +57,37 @@ def verify(
     Proof
         See there for the levels.
     """
+    return check(a, b, alignment, weights=weights, equal=equal).proof
+
+
+@dataclass(frozen=True)
+class CheckedGraph:
+    """What was found out about a proposal whose pairs are one-to-one: what each side does, and who is whose `mate`.
+
+    `closer` names the nodes of `a` that took a closer look. Every other pair passes exactly the same arguments to the same
+    target, operands by their pairs, and holds no nested graph.
+    """
+
+    proposal: GraphAlignment
+    a: Facts
+    b: Facts
+    mate: Mapping[str, str]
+    closer: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A proof, and what was found out on the way to it: the facts of all graphs of `a` and of `b`, pairs of graphs by path in `a`."""
+
+    proof: Proof
+    facts: tuple[Mapping[str, Facts], Mapping[str, Facts]]
+    graphs: Mapping[str, CheckedGraph]
+
+
+def check(
+    a: Program, b: Program, alignment: Alignment, *, weights: Weights = "digest", equal: Equal = stored_equal
+) -> Checked:
+    """Verify an alignment, and hand on what was found out on the way. The parameters are those of `verify`."""
     findings = Findings()
     renaming = Renaming(alignment.symbols)
     for left, right in renaming.conflicts:
@@ -64,7 +97,8 @@ def verify(
     constants = Constants(a, b, weights, equal, findings)
     values = Values(renaming, findings)
     proposed = _by_path(alignment, findings)
-    done: set[tuple[int, int, int]] = set()
+    done: dict[tuple[int, int, int], frozenset[str]] = {}
+    checked: dict[str, CheckedGraph] = {}
     stack = [(ROOT, ROOT)]
     seen: set[str] = set()
     while stack:
@@ -78,15 +112,16 @@ def verify(
         key = (id(fa), id(fb), id(graph.pairs))
         mate = one_to_one(paths[0], graph, fa, fb, findings)
         if key not in done or paths == (ROOT, ROOT):
-            done.add(key)
-            _check_graph(a, b, graph, (fa, fb), mate, values, findings)
+            done[key] = _check_graph(a, b, graph, (fa, fb), mate, values, findings)
+        if len(mate) == len(graph.pairs):
+            checked[paths[0]] = CheckedGraph(graph, fa, fb, mate, done[key])
         constants.attributes(paths, fa, fb, mate)
         stack.extend(reversed(_children(paths, fa, fb, mate, findings)))
         if paths == (ROOT, ROOT):
             check_signature(Border(a, b, (fa, fb), mate, findings))
             constants.root_inputs(a, b, mate)
     _check_rest(a, b, proposed, seen, renaming, findings)
-    return _proof(findings)
+    return Checked(_proof(findings), (facts_a, facts_b), checked)
 
 
 def _by_path(alignment: Alignment, findings: Findings) -> dict[str, GraphAlignment]:
@@ -108,7 +143,7 @@ def _check_graph(
     mate: dict[str, str],
     values: Values,
     findings: Findings,
-) -> None:
+) -> frozenset[str]:
     fa, fb = facts
     schemas = {**a.schemas, **b.schemas}
     sources = Sources((a, b), (graph.path_a, graph.path_b), facts, mate)
@@ -121,6 +156,7 @@ def _check_graph(
     if graph.path_a != ROOT:
         check_inputs(graph.path_a, fa, fb, mate, findings)
     check_order(Sides(graph.path_a, fa, fb, mate, sources), findings)
+    return frozenset(bench.closer)
 
 
 def _children(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 from typing import Literal as OneOf
-from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -66,6 +66,8 @@ class Opaque(Struct, frozen=True, gc=False):
     type: str
     text: str
 
+
+CONTAINERS: Final = frozenset({Seq, Map, Slice})
 
 Argument: TypeAlias = Literal | Ref | Const | Seq | Map | Slice | Opaque
 

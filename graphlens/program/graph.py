@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from graphlens.program.argument import Argument, Map, Ref, Seq, Slice, refs
+from graphlens.program.argument import CONTAINERS, Argument, Ref, Seq, refs
 from graphlens.program.frozen import EMPTY
 from graphlens.program.value import Value
 
@@ -112,9 +112,16 @@ class Node(Struct, frozen=True, kw_only=True, gc=False):
         """Names of the nodes it uses, in order of arguments, with repetition."""
         found: list[str] = []
         for argument in (*self.args, *self.kwargs.values()) if self.kwargs else self.args:
-            if type(argument) is Ref:
-                found.append(argument.node)
-            elif isinstance(argument, Seq | Map | Slice):
+            kind = type(argument)
+            if kind is Ref:
+                found.append(argument.node)  # type: ignore[union-attr]
+            elif kind is Seq:
+                for item in argument.items:  # type: ignore[union-attr]
+                    if type(item) is Ref:
+                        found.append(item.node)
+                    elif type(item) in CONTAINERS:
+                        found.extend(refs(item))  # type: ignore[arg-type]
+            elif kind in CONTAINERS:
                 found.extend(refs(argument))
         return tuple(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.findings import Findings
@@ -18,7 +18,10 @@ DUPLICATE_GETITEM = "duplicate getitem"
 
 @dataclass(frozen=True)
 class Bench:
-    """Everything that checking one pair of graphs needs."""
+    """Everything that checking one pair of graphs needs.
+
+    `closer` collects the nodes of `a` whose calls are not, at first look, exactly those of their partners.
+    """
 
     path: str
     a: Facts
@@ -31,6 +34,7 @@ class Bench:
     renaming: Renaming
     values: Values
     findings: Findings
+    closer: set[str] = field(default_factory=set)
 
     def same_edge(self, x: str, y: str) -> bool:
         """Whether an operand of `a` and one of `b` are one value: a pair, or the same item of the same container."""
@@ -63,9 +67,12 @@ class Bench:
 
 def one_to_one(path: str, alignment: GraphAlignment, a: Facts, b: Facts, findings: Findings) -> dict[str, str]:
     """Read the pairs as a map, refusing those that name no node or name one twice."""
-    mate: dict[str, str] = {}
-    taken: set[str] = set()
     nodes_a, nodes_b = a.nodes, b.nodes
+    mate = {pair.a: pair.b for pair in alignment.pairs}
+    taken = set(mate.values())
+    if len(taken) == len(alignment.pairs) and mate.keys() <= nodes_a.keys() and taken <= nodes_b.keys():
+        return mate
+    mate, taken = {}, set()
     for pair in alignment.pairs:
         x, y = pair.a, pair.b
         if x not in nodes_a or y not in nodes_b:

@@ -15,7 +15,7 @@ from graphlens.diff.commute import COMMUTATIVE, commutes
 from graphlens.diff.containers import takes_either
 from graphlens.diff.identifiers import IDENTIFIERS, identifiers
 from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
-from graphlens.program.argument import NOT_ALL_READ, Argument, Ref, Seq
+from graphlens.program.argument import NOT_ALL_READ, Argument, Const, Ref, Seq
 from graphlens.program.graph import NO_HOOKS, Node
 
 DEAD = "dead pure code"
@@ -28,6 +28,8 @@ RENAMED_BODY = "renamed nested graphs"
 
 def check_totality(bench: Bench) -> None:
     """Refuse live nodes without a partner; count the dead ones that were left out."""
+    if len(bench.mate) == len(bench.a.graph.nodes) == len(bench.b.graph.nodes):
+        return
     taken = frozenset(bench.mate.values())
     for side, facts, partners in (("a", bench.a, bench.mate.keys()), ("b", bench.b, taken)):
         for node in facts.graph.nodes:
@@ -49,24 +51,27 @@ def check_pairs(bench: Bench) -> None:
     """Check every pair: target, arguments, edges, value. A dead pair that disagrees is dropped as dead code."""
     findings = bench.findings
     nodes_a, nodes_b = bench.a.nodes, bench.b.nodes
-    live_a, live_b = bench.a.live, bench.b.live
+    dead_a, dead_b = nodes_a.keys() - bench.a.live, nodes_b.keys() - bench.b.live
     findings.nodes += len(bench.mate)
     for x, y in bench.mate.items():
-        if (x in live_a) == (y in live_b):
+        if (x in dead_a) is (y in dead_b):
             why = _pair(bench, nodes_a[x], nodes_b[y])
             if why is None:
                 continue
-            if x in live_a or not (bench.a.pure(x) and bench.b.pure(y)):
+            if x not in dead_a or not (bench.a.pure(x) and bench.b.pure(y)):
                 findings.refuse(bench.path, x, y, *why)
             else:
                 findings.rules[DEAD] += 2
         elif x in bench.a.picks and y in bench.b.picks:
             findings.rules[UNUSED_GETITEM] += 1  # whoever uses the one looks at what it picks
         else:
-            findings.refuse(bench.path, x, y, "pairs", f"nothing uses it in {'b' if x in live_a else 'a'}")
+            findings.refuse(bench.path, x, y, "pairs", f"nothing uses it in {'a' if x in dead_a else 'b'}")
+        bench.closer.add(x)
 
 
 def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
+    if a.target != b.target:
+        bench.closer.add(a.name)
     if a.target != b.target and in_two_dialects(bench, a, b):
         message = bench.values.mismatch(a.value, b.value)
         return check_across(bench, a, b) or (("value", message) if message else None)
@@ -80,6 +85,7 @@ def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         if why is not None:
             return why
     if not _alike(bench, a, b):
+        bench.closer.add(a.name)
         why = _arguments(bench, a, b)
         if why is not None:
             return why
@@ -117,40 +123,47 @@ def _unknown_name(target: str) -> bool:
     return lookup(target) is None and not target.startswith(KNOWN_FUNCTIONS)
 
 
+_PLAIN = frozenset({int, str, bool, type(None)})
+_NAMED = frozenset({"dtype", "device", "layout", "memory_format", "qscheme"})
+"""Kinds of constants that are their texts."""
+
+
 def _alike(bench: Bench, a: Node, b: Node) -> bool:
-    """Decide the common case in one look: the same number of plain arguments, paired one by one."""
-    if a.kwargs or b.kwargs or len(a.args) != len(b.args):
+    """Decide the common case in one look: the same plain arguments in the same places, operands paired one by one."""
+    if a.subgraphs or b.subgraphs:
         return False
+    waiting: list[tuple[tuple[Argument, ...], tuple[Argument, ...]]] = [(a.args, b.args)]
+    if a.kwargs or b.kwargs:
+        if [*a.kwargs] != [*b.kwargs]:
+            return False
+        waiting.append((tuple(a.kwargs.values()), tuple(b.kwargs.values())))
     mate = bench.mate
     edges = 0
-    for x, y in zip(a.args, b.args, strict=True):
-        kind = type(x)
-        if kind is not type(y):
+    for ours, theirs in waiting:
+        if len(ours) != len(theirs):
             return False
-        if kind is Ref:
-            if mate.get(x.node) != y.node:  # type: ignore[union-attr]
+        for x, y in zip(ours, theirs):  # noqa: B905 - as many
+            kind = type(x)
+            if kind is not type(y):
                 return False
-            edges += 1
-        elif kind is int or kind is str or kind is bool:
-            if x != y:
+            if kind is Ref:
+                if mate.get(x.node) != y.node:  # type: ignore[union-attr]
+                    return False
+                edges += 1
+            elif kind in _PLAIN:
+                if x != y:
+                    return False
+            elif kind is Seq:
+                if x.kind != y.kind:  # type: ignore[union-attr]
+                    return False
+                waiting.append((x.items, y.items))  # type: ignore[union-attr,arg-type]
+            elif kind is float:
+                if x != y or not x:  # which zero it is takes a closer look
+                    return False
+            elif kind is not Const or x != y or x.kind not in _NAMED:  # type: ignore[union-attr]
                 return False
-        elif kind is float:
-            if x != y or not x:  # which zero it is takes a closer look
-                return False
-        elif kind is Seq:
-            if not _same_numbers(x, y):  # type: ignore[arg-type]
-                return False
-        elif x is not None:
-            return False
     bench.findings.edges += edges
     return True
-
-
-def _same_numbers(a: Seq, b: Seq) -> bool:
-    """Whether two sequences are of one kind and of the same plain integers."""
-    if a.kind != b.kind or a.items != b.items:
-        return False
-    return all(type(x) is int and type(y) is int for x, y in zip(a.items, b.items, strict=True))
 
 
 def _arguments(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, hands_on_first, trivial
 from graphlens.diff.effects_of_bodies import body_behaviour
 from graphlens.diff.opinfo import lookup
-from graphlens.program.argument import Ref
+from graphlens.program.argument import CONTAINERS, Argument, Ref, children
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
 from graphlens.program.value import ContainerValue, TensorValue, Value
@@ -174,21 +174,32 @@ def _live(ordered: tuple[Node, ...], nodes: Mapping[str, Node], does: Mapping[st
     """Follow operands back from what must happen: in one pass where every node stands before its users, as it should."""
     live = {node.name for node in ordered if node.op in ("placeholder", "output")}
     live.update(name for name, found in does.items() if not found.pure)
-    passed: set[str] = set()
-    late: list[str] = []
+    followed = 0
     for node in reversed(ordered):
-        passed.add(node.name)
         if node.name in live:
-            for name in node.inputs:
-                if name not in live and name in nodes:
-                    live.add(name)
-                    if name in passed:
-                        late.append(name)
-    while late:
-        fresh = [name for name in nodes[late.pop()].inputs if name not in live and name in nodes]
-        live.update(fresh)
-        late += fresh
-    return frozenset(live)
+            followed += 1
+            waiting: list[Iterable[Argument]] = [node.args, node.kwargs.values()] if node.kwargs else [node.args]
+            for arguments in waiting:
+                for argument in arguments:
+                    kind = type(argument)
+                    if kind is Ref:
+                        live.add(argument.node)  # type: ignore[union-attr]
+                    elif kind in CONTAINERS:
+                        waiting.append(children(argument))
+    if followed == len(live) and len(nodes) == len(ordered):
+        return frozenset(live)
+    return _live_in_any_order(live, nodes)
+
+
+def _live_in_any_order(live: set[str], nodes: Mapping[str, Node]) -> frozenset[str]:
+    """Follow operands where one pass did not meet every name: some stand after their users, or name no node."""
+    found = live.intersection(nodes)
+    waiting = list(found)
+    while waiting:
+        fresh = [name for name in nodes[waiting.pop()].inputs if name not in found and name in nodes]
+        found.update(fresh)
+        waiting += fresh
+    return frozenset(found)
 
 
 def epochs(facts: Facts) -> Mapping[str, int]:

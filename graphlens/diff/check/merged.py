@@ -27,9 +27,11 @@ class Merged:
 
     def __init__(self, sources: Sources) -> None:
         self.mate = sources.mate
+        self.groups: tuple[_Groups, _Groups] = (_NONE, _NONE)
+        if all(len(facts.graph.nodes) == len(self.mate) for facts in sources.facts):
+            return
         paired = frozenset(self.mate), frozenset(self.mate.values())
         lone = [_lone(facts, names) for facts, names in zip(sources.facts, paired, strict=True)]
-        self.groups: tuple[_Groups, _Groups] = (_NONE, _NONE)
         if any(lone):
             sides = zip(sources.facts, lone, paired, sources.storages(passed=True), strict=True)
             ours, theirs = (_groups(*side) for side in sides)

@@ -66,10 +66,9 @@ def _sequences(facts: Facts) -> dict[str, list[str]]:
     """Nodes with an effect, by kind, in order. What is unknown may have any, so it stands in every sequence."""
     kinds = {kind for found in facts.does.values() for kind in found.effects}
     sequences: dict[str, list[str]] = {kind: [] for kind in sorted(kinds)}
-    for node in facts.graph.nodes if kinds else ():
-        effects = facts.does.get(node.name, PURE).effects
-        for kind in sequences if UNKNOWN in effects else effects:
-            sequences[kind].append(node.name)
+    for name, found in facts.does.items() if kinds else ():
+        for kind in sequences if UNKNOWN in found.effects else found.effects:
+            sequences[kind].append(name)
     return sequences
 
 

@@ -40,7 +40,7 @@ class Values:
         self.renaming = renaming
         self.notes = findings.assumptions
         self.rules = findings.rules
-        self._same: dict[tuple[int, int], tuple[Value, Value]] = {}
+        self._same: dict[int, tuple[Value, Value]] = {}
 
     def mismatch(self, a: Value | None, b: Value | None, *, made: bool = False) -> str | None:
         """Say which facet of two values disagrees; `None` where all that both sides know agree.
@@ -48,11 +48,11 @@ class Values:
         What a call makes is settled by its operator and its operands, also where in its storage it begins: of two values
         that accepted calls `made`, only the record of that place can be wrong (loading a file writes 0).
         """
+        known = self._same.get(id(a))
+        if known is not None and known[1] is b:
+            return None
         if a is None or b is None:
             self._note(a is not b)
-            return None
-        key = (id(a), id(b))
-        if key in self._same:
             return None
         offsets: list[bool] = []
         before = self.notes.get(UNRECORDED, 0)
@@ -60,7 +60,7 @@ class Values:
         if why is None and offsets:
             self.rules[OFFSETS] += 1
         elif why is None and self.notes.get(UNRECORDED, 0) == before:
-            self._same[key] = (a, b)
+            self._same[id(a)] = (a, b)
         return why
 
     def _note(self, unrecorded: bool) -> None:
