@@ -17,6 +17,7 @@ ARCHIVES = Path(__file__).parents[1] / "data" / "archives"
 NESTED = ARCHIVES / "torch-2.13.0" / "nested_control_flow.pt2"
 DECODER = ARCHIVES / "torch-2.13.0" / "decoder_static.pt2"
 OLD_DECODER = ARCHIVES / "torch-2.5.1" / "decoder_static.pt2"
+LOWERED, OLD_LOWERED = (ARCHIVES / f"torch-{torch}" / "decoder_decomposed.pt2" for torch in ("2.13.0", "2.5.1"))
 
 
 def run(capsys, *argv: str) -> tuple[int, str, str]:
@@ -79,9 +80,9 @@ def test_diff_formats(capsys, form, tmp_path):
 
 
 def test_diff_options_are_those_of_the_function(capsys):
-    assert run(capsys, "diff", DECODER, OLD_DECODER, "--fail-on", "wrong_result")[0] == 1
+    assert run(capsys, "diff", LOWERED, OLD_LOWERED, "--fail-on", "wrong_result")[0] == 1
     mild = [f"--severity={field}=cosmetic" for field in ("target", "args", "weights", "val.*")]
-    assert run(capsys, "diff", DECODER, OLD_DECODER, "--fail-on", "wrong_result", *mild)[0] == 0
+    assert run(capsys, "diff", LOWERED, OLD_LOWERED, "--fail-on", "wrong_result", *mild)[0] == 0
     assert "rows ignored" in run(capsys, "diff", DECODER, OLD_DECODER, "--ignore", "stack_trace")[1]
     assert run(capsys, "diff", NESTED, NESTED, "--stack-trace", "user", "--weights", "exact")[0] == 0
     for words, says in (
@@ -96,7 +97,7 @@ def test_diff_options_are_those_of_the_function(capsys):
 
 def test_junit_fails_what_the_exit_status_fails(capsys):
     for fail_on in ("wrong_result", "breaks_pass", "debug_info", "cosmetic", "never"):
-        status, out, _ = run(capsys, "diff", DECODER, OLD_DECODER, "--format", "junit", "--fail-on", fail_on)
+        status, out, _ = run(capsys, "diff", LOWERED, OLD_LOWERED, "--format", "junit", "--fail-on", fail_on)
         assert (ET.fromstring(out).find(".//failure") is not None) == (status == 1) == (fail_on != "never")
 
 

@@ -70,7 +70,7 @@ def check_pairs(bench: Bench) -> None:
 
 
 def _pair(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
-    if a.target != b.target:
+    if (a.target, a.code) != (b.target, b.code):
         bench.closer.add(a.name)
     if a.target != b.target and in_two_dialects(bench, a, b):
         message = bench.values.mismatch(a.value, b.value)
