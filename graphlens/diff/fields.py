@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,6 @@ from itertools import product
 
 from msgspec import structs
 
-from graphlens.diff.alignment import Ambiguous, Group
 from graphlens.diff.dead import settle_dead
 from graphlens.diff.derived import decomposed, derived, lost_in_group
 from graphlens.diff.effects import ASSERT, PURE
@@ -20,6 +18,7 @@ from graphlens.diff.fields_args import ArgumentComparer
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr
+from graphlens.diff.fields_unclear import bundle_row, unclear_nodes
 from graphlens.diff.handed import HandedOn
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.numbered import Numbered
@@ -162,23 +161,17 @@ class NodeComparer:
             indexed = same_index(match, ours, theirs, self.matching.schemas)
             aspect = DIALECT if indexed else "decomposed" if decomposed(group, ours, theirs) else "rewritten"
             last_a, last_b = _last(match.a, ours), _last(match.b, theirs)
-            yield place(match, last_a, last_b, _bundle(group, ours, theirs, "changed", aspect))
+            yield place(match, last_a, last_b, bundle_row(group, ours, theirs, "changed", aspect))
             for finding in compare_values(last_a.value, last_b.value, self.matching.renaming):
                 yield place(match, last_a, last_b, finding)
             for one, other in product(ours, theirs) if 1 in (len(ours), len(theirs)) else ():
                 for finding in lost_in_group(self.meta, one, other, turned=len(ours) > 1):
                     yield place(match, one, other, finding)
-        for unclear in match.alignment.ambiguous:
-            ours, theirs = [by_name_a[n] for n in unclear.a], [by_name_b[n] for n in unclear.b]
-            first_a, first_b = ours[0] if ours else None, theirs[0] if theirs else None
-            yield place(match, first_a, first_b, _bundle(unclear, ours, theirs, "ambiguous", unclear.reason))
+        yield from unclear_nodes(match, self._lone)
 
     def _graph_meta(self, match: GraphMatch) -> Iterator[Placed]:
         for finding in self.meta.compare(match.a.meta, match.b.meta):
             yield place(match, None, None, structs.replace(finding, field=f"meta[{finding.field}]"))
-
-
-_FEW = 8
 
 
 def _between_nodes(match: GraphMatch, *, signed: bool) -> Iterator[Placed]:
@@ -202,27 +195,6 @@ def _last(graph: Graph, nodes: list[Node]) -> Node:
 
 def _texts(field: str, kind: Kind, a: str, b: str) -> Finding:
     return Finding(field=field, kind=kind, a=shorten(a), b=shorten(b), value_a=a, value_b=b)
-
-
-def _bundle(bundle: Group | Ambiguous, ours: list[Node], theirs: list[Node], kind: Kind, aspect: str) -> Finding:
-    texts = [_targets(nodes) for nodes in (ours, theirs)]
-    return Finding(
-        field="target",
-        kind=kind,
-        a=shorten(texts[0]),
-        b=shorten(texts[1]),
-        aspect=aspect,
-        value_a=bundle.a,
-        value_b=bundle.b,
-    )
-
-
-def _targets(nodes: list[Node]) -> str:
-    targets = [node.target.removesuffix(".default") for node in nodes]
-    if len(targets) <= _FEW:
-        return ", ".join(targets)
-    most = ", ".join(f"{target} {count}" for target, count in Counter(targets).most_common(2))
-    return f"{len(targets)} nodes ({most}, …)"
 
 
 def _result_container(finding: Finding) -> Finding:

@@ -45,7 +45,7 @@ class LoneNodes:
             kind: Kind = "only_b" if side else "only_a"
             for name in names:
                 node = (match.a, match.b)[side][name]
-                lone = _only(node, kind, self._aspect(match, name, side=side))
+                lone = _only(node, kind, self.aspect(match, name, side=side))
                 a, b = (None, node) if side else (node, None)
                 source = self._container(match, name, side=side) or absorbed.get(name, "")
                 yield place(match, a, b, lone).inherited(source)
@@ -69,7 +69,7 @@ class LoneNodes:
         source = facts.source(name)[0] if facts is not None else name
         return source if source != name and match.without_partner(source, side="ab"[side]) else ""
 
-    def _aspect(self, match: GraphMatch, name: str, *, side: int) -> str:
+    def aspect(self, match: GraphMatch, name: str, *, side: int) -> str:
         """Say what sort of node has no partner, for the severity table."""
         path, graph = ((match.path_a, match.a), (match.path_b, match.b))[side]
         node = graph[name]

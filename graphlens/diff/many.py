@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphlens.diff.comparison import compare
 from graphlens.diff.diff import Diff
+from graphlens.diff.layers_text import ranges
 from graphlens.diff.rows import Mismatch, rank
 from graphlens.diff.verdict import roots
-from graphlens.diff.wording import phrase, plural, ranges
+from graphlens.diff.wording import phrase, plural
 from graphlens.errors import DiffError
 from graphlens.program.display import Displayable
 from graphlens.program.frozen import freeze

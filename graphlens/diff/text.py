@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from graphlens.diff.wording import fold, folded_lines, numbered, plural
+from graphlens.diff.layers_text import numbered
+from graphlens.diff.wording import fold, folded_lines, plural
 from graphlens.program.line import display
 
 if TYPE_CHECKING:

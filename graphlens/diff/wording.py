@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from graphlens.diff.layers_text import is_counter, numbered, numbered_shape, ranges
 from graphlens.diff.modules import LoneModule
 from graphlens.diff.rows import PROGRAM, Mismatch, family, rank, shorten
 
@@ -23,8 +24,6 @@ _TOLD_BY_ASPECT: Final = {
     "same elements": "changed, with the same elements,",
 }
 _STORED: Final = ("weights", "constants")
-_DIGITS: Final = 10
-"""Longer numbers are no counters."""
 _ITEM: Final = re.compile(r"\[.*\]$", re.DOTALL)
 
 
@@ -65,7 +64,8 @@ def phrase(row: Mismatch) -> str:
     if row.kind == "ambiguous" and None in (row.node_a, row.node_b) and row.inherited_from:
         return f"{place(row)} belongs to {row.inherited_from}, which is ambiguous: {row.target}"
     if row.kind == "ambiguous":
-        return f"which of [{_short(row.a)}] became which of [{_short(row.b)}] is not decided: {row.aspect}"
+        why = "there are not as many of them" if row.aspect == "uneven" else row.aspect
+        return f"which of [{_short(row.a)}] became which of [{_short(row.b)}] is not decided: {why}"
     if row.field in ("proof", "order") and row.kind == "changed":
         return f"{row.field} {'changed on' if row.field == 'order' else 'refused at'} {place(row)}: {_short(row.b)}"
     if row.field == "name":
@@ -129,6 +129,8 @@ def _alike(row: Mismatch) -> tuple[str, ...]:
     if row.family in ("args", "kwargs"):
         sides = (row.a, row.b) if row.aspect in _LITERALS else ()
         return (*key, row.target, row.where, *sides)
+    if row.kind == "ambiguous":
+        return (*key[:-1], "uneven" if row.aspect == "uneven" else "", "body" if row.inherited_from else "")
     if row.kind in ("only_a", "only_b", "lost", "added", "renamed", "moved"):
         return key
     if row.family == "val.storage":
@@ -154,10 +156,28 @@ def fold_text(folded: Fold) -> str:
         return (
             f"{plural(nodes, 'node')} only in {row.kind[-1]}{inside} ({_most(folded.rows)}), for example {place(row)}"
         )
+    if row.kind == "ambiguous":
+        return _unclear_text(folded, inside)
     subject = f"{row.where or row.field} of {row.target}" if row.family in ("args", "kwargs") else row.field
     subject += row.where if row.family.startswith("val") else ""
     sides = "" if row.field == "name" else _sides(row)
     return f"{subject} {verb(row)} on {plural(nodes, 'node')}{inside}, for example {place(row)}{sides}"
+
+
+def _unclear_text(folded: Fold, inside: str) -> str:
+    """Say how many nodes are ambiguous: ``which of 30 nodes of a became which of 25 of b is not decided, for example …``."""
+    row = folded.example
+    if row.inherited_from:
+        nodes = f"{plural(len(folded.rows), 'node')}{inside} ({_most(folded.rows)})"
+        return f"{nodes} belong to calls that are ambiguous, for example {place(row)}"
+    ours = sum(_members(each.value_a) for each in folded.rows)
+    theirs = sum(_members(each.value_b) for each in folded.rows)
+    whole = f"which of {plural(ours, 'node')} of a became which of {theirs:,} of b{inside} is not decided"
+    return f"{whole}, in {len(folded.rows):,} classes, for example {phrase(row)}"
+
+
+def _members(value: object) -> int:
+    return len(value) if isinstance(value, tuple) else int(value is not None)
 
 
 def _items_text(folded: Fold) -> str:
@@ -170,7 +190,7 @@ def _items_text(folded: Fold) -> str:
         return f"{family(row.field)} {verb(row)} {count:,} times, for example {phrase(row)}"
     items = [item for item, _ in named]
     example = f"for example {items[0]}{_sides(named[0][1])}"
-    if all(item.isdecimal() and len(item) < _DIGITS for item in items):
+    if all(map(is_counter, items)):
         return f"{family(row.field)}[{ranges({int(item) for item in items})}] {verb(row)}, {example}"
     return f"{family(row.field)} {verb(row)}: {count:,} in {numbered(items)}, {example}"
 
@@ -194,37 +214,6 @@ def modules_text(modules: Sequence[LoneModule]) -> str:
     weights = sum(module.weights for module in modules)
     state = f", {plural(weights, 'weight')}" if weights else ""
     return f"module{'s' * many} {name} {'are' if many else 'is'} only in {first.side} ({size}{state})"
-
-
-def numbered_shape(path: str) -> tuple[str, ...]:
-    """Split a dotted path, its first number replaced by ``#``: the shape that the same module of every layer has."""
-    parts = path.split(".")
-    at = next((i for i, part in enumerate(parts) if part.isdecimal() and len(part) < _DIGITS), None)
-    return tuple("#" if i == at else part for i, part in enumerate(parts))
-
-
-def numbered(paths: Sequence[str]) -> str:
-    """Write many dotted paths in short, runs of numbers as ranges: ``layers.0..27``, else the first three."""
-    patterns: dict[tuple[str, ...], set[int]] = {}
-    for path in dict.fromkeys(paths):
-        shape = numbered_shape(path)
-        cut = shape.index("#") if "#" in shape else len(shape)
-        number = [int(path.split(".")[cut])] if cut < len(shape) else []
-        patterns.setdefault(shape[: cut + 1], set()).update(number)
-    texts = [".".join((*shape[:-1], ranges(found))) if found else ".".join(shape) for shape, found in patterns.items()]
-    return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
-
-
-def ranges(numbers: set[int], most: int = 6) -> str:
-    """Write numbers as ``0..27``, or ``0..3,7`` where there are gaps."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    texts = [str(low) if low == high else f"{low}..{high}" for low, high in runs]
-    return ",".join(texts[:most]) + (",…" if len(texts) > most else "")
 
 
 def counts(rows: Iterable[Mismatch]) -> str:

@@ -13,6 +13,7 @@ from diff.synthetic import Builder, Draft, Truth, _layer, _norm, names_for, pair
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graphlens.diff import compare
 from graphlens.diff.align import align
 from graphlens.diff.alignment import GraphAlignment
 from graphlens.errors import DiffError
@@ -176,6 +177,29 @@ def test_one_layer_of_few_is_gone_and_nothing_tells(gone, experts):
     for mine, theirs in truth.mates.items():
         assert mine not in undecided or theirs in undecided[mine].b
     assert len({name for entry in graph.ambiguous for name in entry.b}) <= len(truth.b.graph.nodes)
+
+
+def test_a_layer_that_is_gone_is_a_wrong_result_also_where_nobody_knows_which():
+    """A gate must not pass what lost a layer: one side has more calls of a kind, whichever of them they are."""
+    truth = layers([0, 1, 2, 3, 4, 5], [0, 1, 3, 4, 5], 2, modules=False, fqns=False)
+    for diff, more in ((compare(truth.a, truth.b), "6"), (compare(truth.b, truth.a), "5")):
+        rows = [row for row in diff.rows if row.kind == "ambiguous"]
+        calls = [row for row in rows if row.aspect == "uneven"]
+        assert len(calls) > 20
+        assert {row.severity for row in calls} == {"wrong_result"}
+        assert {len(row.value_a) for row in calls} <= {int(more), 2 * int(more)}
+        assert diff.worst == "wrong_result"
+        text = str(diff)
+        assert len(text.splitlines()) < 12
+        assert "there are not as many of them" in diff.verdict
+        assert f"is not decided, in {len(calls)} classes" in text
+
+
+def test_equal_layers_that_changed_places_are_undecided_and_no_more():
+    """As many on both sides: a difference may hide there, and nobody says that one does."""
+    ids = list(range(6))
+    truth = layers(ids, ids, 2, modules=False, fqns=False)
+    assert not [row for row in compare(truth.a, truth.b).rows if row.aspect == "uneven"]
 
 
 def test_one_layer_of_few_is_gone_and_names_or_modules_tell():

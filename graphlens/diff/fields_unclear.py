@@ -1,0 +1,81 @@
+"""Nodes of which evidence does not say which became which, and whether there are as many of them on both sides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from graphlens.diff.alignment import Ambiguous, Group
+from graphlens.diff.fields_lone import LoneNodes
+from graphlens.diff.matching import GraphMatch
+from graphlens.diff.placed import Placed, place
+from graphlens.diff.rows import Finding, Kind, shorten
+from graphlens.program.graph import Node
+
+UNEVEN: Final = "uneven"
+_FEW: Final = 8
+
+
+def unclear_nodes(match: GraphMatch, lone: LoneNodes) -> Iterator[Placed]:
+    """Yield a row for each class of nodes that are ambiguous.
+
+    Where one side has more calls of a target, some of them have no counterpart, whichever they are: the aspect says so.
+    """
+    nodes_a, nodes_b = match.nodes
+    left_over = _left_over(match, lone) if match.alignment.ambiguous else set()
+    for unclear in match.alignment.ambiguous:
+        ours, theirs = [nodes_a[n] for n in unclear.a], [nodes_b[n] for n in unclear.b]
+        counts = Counter(node.target for node in ours)
+        counts.subtract(node.target for node in theirs)
+        uneven = any((target, count > 0) in left_over for target, count in counts.items() if count)
+        first_a, first_b = ours[0] if ours else None, theirs[0] if theirs else None
+        yield place(
+            match,
+            first_a,
+            first_b,
+            bundle_row(unclear, ours, theirs, "ambiguous", UNEVEN if uneven else unclear.reason),
+        )
+
+
+def _left_over(match: GraphMatch, lone: LoneNodes) -> set[tuple[str, bool]]:
+    """Find the targets of which one side has more ambiguous calls that compute something; ``True`` says it is `a`."""
+    nodes = match.nodes
+    entries = match.alignment.ambiguous
+    names = [name for entry in entries for name in entry.a], [name for entry in entries for name in entry.b]
+    counts = [Counter(nodes[side][name].target for name in names[side]) for side in (0, 1)]
+    found: set[tuple[str, bool]] = set()
+    for side in (0, 1):
+        more = {target for target, count in counts[side].items() if count > counts[1 - side][target]}
+        computing = Counter(
+            nodes[side][name].target
+            for name in names[side]
+            if nodes[side][name].target in more and not lone.aspect(match, name, side=side)
+        )
+        found |= {(target, side == 0) for target, count in computing.items() if count > counts[1 - side][target]}
+    return found
+
+
+def bundle_row(bundle: Group | Ambiguous, ours: list[Node], theirs: list[Node], kind: Kind, aspect: str) -> Finding:
+    """Make the row of several nodes of either side."""
+    texts = [_targets(nodes) for nodes in (ours, theirs)]
+    return Finding(
+        field="target",
+        kind=kind,
+        a=shorten(texts[0]),
+        b=shorten(texts[1]),
+        aspect=aspect,
+        value_a=bundle.a,
+        value_b=bundle.b,
+    )
+
+
+def _targets(nodes: list[Node]) -> str:
+    targets = [node.target.removesuffix(".default") for node in nodes]
+    found = Counter(targets)
+    if len(found) == 1 and len(targets) > 2:
+        return f"{len(targets)} {targets[0]}"
+    if len(targets) <= _FEW:
+        return ", ".join(targets)
+    most = ", ".join(f"{target} {count}" if count > 1 else target for target, count in found.most_common(2))
+    return f"{len(targets)} nodes ({most}, …)"
