@@ -16,14 +16,6 @@ from graphlens.program.graph import Node
 from graphlens.program.value import TensorValue
 
 GETITEM = "_operator.getitem"
-_MODULES = (
-    "torch.nn.functional.",
-    "torch._C._nn.",
-    "torch._C._special.special_",
-    "torch._C._linalg.",
-    "torch._C._fft.",
-)
-_OPERATORS = ("aten.", "prims.", "higher_order.")
 
 
 class Spelling(NamedTuple):
