@@ -119,7 +119,7 @@ def behaviour(
         return PURE
     if bodies is not None:
         return _holder(node, bodies)
-    if value_of is not None and speaks_python(node):
+    if value_of is not None and speaks_python(node.op, node.target):
         found = _spoken(node, value_of)
         if found is not None:
             return found

@@ -28,7 +28,7 @@ _LONGEST = 64
 
 def packet(node: Node) -> str:
     """Return the operator without its overload, of a function or method of Python's torch too."""
-    return f"aten.{called(node)}" if speaks_python(node) else node.target.rpartition(".")[0]
+    return f"aten.{called(node)}" if speaks_python(node.op, node.target) else node.target.rpartition(".")[0]
 
 
 def hands_on(node: Node, graph: Graph) -> bool:

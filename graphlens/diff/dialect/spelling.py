@@ -27,11 +27,9 @@ class Spelling(NamedTuple):
     info: OpInfo | None = None
 
 
-def speaks_python(node: Node) -> bool:
+def speaks_python(op: str, target: str) -> bool:
     """Whether a call is spelled as a function or method of Python's torch, and not as an operator."""
-    if node.op == "call_method":
-        return True
-    return node.op == "call_function" and node.target.startswith(("torch.", "_operator."))
+    return op == "call_method" or (op == "call_function" and target.startswith(("torch.", "_operator.")))
 
 
 def spell(node: Node, schemas: Mapping[str, str], value_of: ValueOf) -> Spelling | None:
@@ -40,7 +38,7 @@ def spell(node: Node, schemas: Mapping[str, str], value_of: ValueOf) -> Spelling
         return None
     if node.target == GETITEM and len(node.args) == 2:
         return _indexing(node, value_of)
-    if not speaks_python(node):
+    if not speaks_python(node.op, node.target):
         info = find(node.target, schemas)
         bound = bind(node, info, ()) if info is not None else None
         if bound is not None and node.target.startswith("aten.rsub."):
@@ -100,7 +98,7 @@ _PLAIN = (None, "Tensor", "Parameter")
 
 def same_function(a: Node, b: Node, value_of: tuple[ValueOf, ValueOf], schemas: Mapping[str, str]) -> bool:
     """Whether two calls of different targets are one function in two dialects, or in two ways of Python's."""
-    if not (speaks_python(a) or speaks_python(b)):
+    if not (speaks_python(a.op, a.target) or speaks_python(b.op, b.target)):
         return False
     ours, theirs = spell(a, schemas, value_of[0]), spell(b, schemas, value_of[1])
     if ours is not None and theirs is not None:
@@ -112,7 +110,7 @@ def called(node: Node) -> str:
     """Name what is called without its dialect, whatever is passed; ``""`` where the arguments decide that."""
     if node.op not in ("call_function", "call_method") or node.subgraphs or node.target == GETITEM:
         return ""
-    return _name(node.target) if speaks_python(node) else _packet(node.target)
+    return _name(node.target) if speaks_python(node.op, node.target) else _packet(node.target)
 
 
 _INDEXING: Mapping[str, str] = {

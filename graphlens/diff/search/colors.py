@@ -7,9 +7,9 @@ propose, so 64 bits are enough.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from graphlens.diff.search.flat import flat
 from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.table import Table
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 _GOLDEN = 0x9E3779B97F4A7C15
 _SALTS = (0x3C79AC492BA7B653, 0x1C69B3F74AC4AE35)
 Keys = tuple[list[int], list[int]]
+
+
+NEAR, FAR = 4, 8
+"""How far a form sees, and how far the one does that sees further."""
+
+
+class Forms(NamedTuple):
+    """For each node what it is computed from, what is computed from it, and the same from further away."""
+
+    up: list[int]
+    down: list[int]
+    far: list[int]
 
 
 class Edges(NamedTuple):
@@ -42,10 +54,7 @@ def edges_of(table: Table) -> tuple[Edges, Edges]:
     """Return the edges of a table: to operands, and to users. What is alive does not hear of dead users."""
     import numpy as np
 
-    count = len(table)
-    sizes = np.fromiter(map(len, table.operands), dtype=np.int64, count=count)
-    operand = np.fromiter(chain.from_iterable(table.operands), dtype=np.int64, count=int(sizes.sum()))
-    user = np.repeat(np.arange(count), sizes)
+    _, _, _, operand, user = flat(table)
     live = np.frombuffer(bytes(table.live), dtype=np.uint8)
     heard = live[user] >= live[operand]
     if table.twin:
@@ -102,7 +111,7 @@ def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges | None, ...
         for _ in range(radius):
             total = base * np.uint64(_GOLDEN)
             for owners, near, way, starts in relevant:
-                total[owners] += np.add.reduceat(_mix(color[near] ^ way), starts)
+                total[owners] += np.add.reduceat(_mix(color ^ way)[near], starts)
             color = np.where(free, _mix(total), base)
     return color
 
@@ -117,37 +126,41 @@ def _mix(words: Words) -> Words:
         return words ^ (words >> np.uint64(31))
 
 
-def forms(table: Table, radii: tuple[int, ...]) -> tuple[list[list[int]], list[list[int]]]:
-    """Return, for each radius, the form of what each node is computed from, and of what is computed from it.
+def forms(table: Table) -> Forms:
+    """Return what each node is computed from, what is computed from it, and that from further away, as numbers.
 
-    A form knows keys and which operand is which, and nothing of any match.
+    A form knows keys and which operand is which, and nothing of any match, so that it is worked out once.
     """
     import numpy as np
 
-    count = len(table)
-    sizes = np.fromiter(map(len, table.operands), dtype=np.int64, count=count)
-    operand = np.fromiter(chain.from_iterable(table.operands), dtype=np.int64, count=int(sizes.sum()))
-    user = np.repeat(np.arange(count), sizes)
-    slot = np.arange(len(user)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    slot[np.frombuffer(bytes(table.commutative), dtype=np.uint8)[user] == 1] = 0
-    place = _mix(slot.astype(np.uint64) + np.uint64(1))
-    base = _mix(np.array(table.key, dtype=np.int64).astype(np.uint64))
-    found: tuple[list[list[int]], list[list[int]]] = ([], [])
-    order = np.argsort(operand, kind="stable")
-    for kept, learner, source, at in (
-        (found[0], user, operand, place),
-        (found[1], operand[order], user[order], place[order]),
-    ):
-        starts = np.flatnonzero(np.r_[True, learner[1:] != learner[:-1]])[: len(learner)]
-        color = base
-        for radius in range(1, max(radii) + 1):
-            with np.errstate(over="ignore"):
-                total = base * np.uint64(_GOLDEN)
-                if len(starts):
-                    total[learner[starts]] += np.add.reduceat(_mix(color[source] ^ at), starts)
-                color = _mix(total)
-            if radius in radii:
-                kept.append(color.tolist())
+    if table.forms is None:
+        key, _, start, operand, user = flat(table)
+        slot = np.arange(len(user)) - start[user]
+        slot[np.frombuffer(bytes(table.commutative), dtype=np.uint8)[user] == 1] = 0
+        place = _mix(slot.astype(np.uint64) + np.uint64(1)) | np.uint64(1)
+        base = _mix(key.astype(np.uint64))
+        order = np.argsort(operand, kind="stable")
+        (up,) = _forms(base, (user, operand, place), (NEAR,))
+        down, far = _forms(base, (operand[order], user[order], place[order]), (NEAR, FAR))
+        table.forms = Forms(up, down, far)
+    return table.forms
+
+
+def _forms(base: Words, edges: tuple[Numbers, Numbers, Words], radii: tuple[int, ...]) -> list[list[int]]:
+    import numpy as np
+
+    learner, source, place = edges
+    starts = np.flatnonzero(np.r_[True, learner[1:] != learner[:-1]])[: len(learner)]
+    found = []
+    color = base
+    for radius in range(1, max(radii) + 1):
+        with np.errstate(over="ignore"):
+            total = base * np.uint64(_GOLDEN)
+            if len(starts):
+                total[learner[starts]] += np.add.reduceat(color[source] * place, starts)
+        color = _mix(total)
+        if radius in radii:
+            found.append(color.tolist())
     return found
 
 

@@ -13,9 +13,9 @@ from graphlens.diff.search.table import SLOT_BITS, Table
 def doubts(ground: Ground) -> Iterator[Pair]:
     """Yield pairs for which a disagreement speaks that no single node put in or taken out explains."""
     mate, key_a, key_b = ground.now.mate_a, ground.a.key, ground.b.key
-    for i, ours in enumerate(ground.a.operands):
-        j = mate[i]
-        if j < 0 or not ours:
+    for i in ground.apart:
+        j, ours = mate[i], ground.a.operands[i]
+        if not ours:
             continue
         if key_a[i] != key_b[j]:
             yield from _rivals(ground, i, j)

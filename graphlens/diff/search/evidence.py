@@ -56,6 +56,15 @@ def witnesses(match: Match, i: int, j: int) -> Witnesses:
     return Witnesses(agree, soft, hard, operands, max(len(ours), len(theirs)))
 
 
+def no_stranger(match: Match, i: int, j: int) -> bool:
+    """Whether all operands are partners or both without one, so that none can be hard; quicker than asking them."""
+    mate_a, mate_b = match.mate_a, match.mate_b
+    ours, theirs = match.a.operands[i], match.b.operands[j]
+    return len(ours) == len(theirs) and all(
+        mate_a[x] == y or mate_a[x] < 0 > mate_b[y] for x, y in zip(ours, theirs, strict=True)
+    )
+
+
 def _own_weight(match: Match, i: int, j: int) -> bool:
     """Whether both use one input of the program that nothing else uses: its name is a second witness."""
     for x in match.a.operands[i]:

@@ -7,13 +7,13 @@ from functools import cached_property
 
 from graphlens.diff.search.agreement import Assignment, Pair
 from graphlens.diff.search.colors import forms
+from graphlens.diff.search.flat import agreeing
 from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.merkle import Keys
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 WIDE, FEW = 64, 8
-_RADII = (4, 8)
 _FIXED = ("signature", "pinned", "provenance")
 
 
@@ -25,26 +25,35 @@ class Ground:
         mates = (match.mate_b, match.mate_a) if flip else (match.mate_a, match.mate_b)
         self.now = Assignment((self.a, self.b), mates)
         self.modules = modules[::-1] if flip else modules
-        fixed = {i for i, j in enumerate(match.mate_a) if j >= 0 and match.how[i].startswith(_FIXED)}
-        self.known = self._proved({match.mate_a[i] for i in fixed} if flip else fixed)
+        self.match, self.flip = match, flip
+        paired, self.same = agreeing((self.a, self.b), self.now.mate_a)
+        self.apart: list[int] = (paired & ~self.same).nonzero()[0].tolist()
 
-    def _proved(self, fixed: set[int]) -> tuple[set[int], set[int]]:
-        """Return the nodes that are computed, with the same calls, from inputs that are known to be each other."""
-        found = set(fixed)
-        mate, key_a, key_b = self.now.mate_a, self.a.key, self.b.key
+    @cached_property
+    def known(self) -> tuple[set[int], set[int]]:
+        """The nodes that are computed, with the same calls, from inputs that are known to be each other."""
+        mate, effect, how = self.now.mate_a, self.a.effect, self.match.how
+        fixed = (i for i, j in enumerate(self.match.mate_a) if j >= 0 and how[i].startswith(_FIXED))
+        found = {self.match.mate_a[i] for i in fixed} if self.flip else set(fixed)
+        turned = {i for i in self.apart if self.a.commutative[i] and self._turned(i)}
+        same = self.same.tolist()
         for i, ours in enumerate(self.a.operands):
-            j = mate[i]
-            if j >= 0 and ours and found.issuperset(ours) and key_a[i] == key_b[j] and not self.a.effect[i]:
-                partners, theirs = [mate[x] for x in ours], self.b.operands[j]
-                if partners == theirs or (self.a.commutative[i] and sorted(partners) == sorted(theirs)):
-                    found.add(i)
+            if ours and found.issuperset(ours) and (same[i] or i in turned) and not effect[i]:
+                found.add(i)
         return found, {mate[i] for i in found}
+
+    def _turned(self, i: int) -> bool:
+        """Whether a node and its partner are one call of the same operands in another order."""
+        j, mate = self.now.mate_a[i], self.now.mate_a
+        return self.a.key[i] == self.b.key[j] and sorted(mate[x] for x in self.a.operands[i]) == sorted(
+            self.b.operands[j]
+        )
 
     @cached_property
     def forms(self) -> tuple[Keys, Keys, Keys]:
         """For both sides, what each node is computed from, what is computed from it, and that from further away."""
-        (up_a, down_a), (up_b, down_b) = forms(self.a, _RADII), forms(self.b, _RADII)
-        return (up_a[0], up_b[0]), (down_a[0], down_b[0]), (down_a[1], down_b[1])
+        a, b = forms(self.a), forms(self.b)
+        return (a.up, b.up), (a.down, b.down), (a.far, b.far)
 
     def fits(self, i: int, j: int) -> bool:
         """Whether two nodes may be tried as a pair."""

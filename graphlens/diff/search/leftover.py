@@ -65,7 +65,8 @@ def bundle_cuts(match: Match) -> int:
     A group needs a matched user on both sides that takes the one where the other took the other, and none that takes
     something else there: what came before a layer that is gone, say, was not made from the layer.
     """
-    part_a, part_b = _components(match.a, match.mate_a), _components(match.b, match.mate_b)
+    free_a, free_b = match.free()
+    part_a, part_b = _components(match.a, match.mate_a, free_a), _components(match.b, match.mate_b, free_b)
     joined: dict[tuple[str, int], tuple[str, int]] = {}
     for i, piece in part_a.items():
         for use in match.a.users[i]:
@@ -75,8 +76,8 @@ def bundle_cuts(match: Match) -> int:
             for q in there if match.a.commutative[use >> SLOT_BITS] else there[slot : slot + 1]:
                 if q in part_b:
                     _join(joined, ("a", piece), ("b", part_b[q]))
-    passed_by = [("a", part_a[i]) for i in _passed_by(match.a, part_a, match.b, match.mate_a)]
-    passed_by += [("b", part_b[j]) for j in _passed_by(match.b, part_b, match.a, match.mate_b)]
+    passed_by = [("a", part_a[i]) for i in _passed_by(match.a, part_a, match.b, match.mate_a, match.mate_b)]
+    passed_by += [("b", part_b[j]) for j in _passed_by(match.b, part_b, match.a, match.mate_b, match.mate_a)]
     apart = {_root(joined, piece) for piece in passed_by}
     sides: dict[tuple[str, int], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for side, parts in (("a", part_a), ("b", part_b)):
@@ -94,14 +95,13 @@ def bundle_cuts(match: Match) -> int:
     return made
 
 
-def _passed_by(here: Table, piece: dict[int, int], there: Table, mate: list[int]) -> Iterator[int]:
+def _passed_by(here: Table, piece: dict[int, int], there: Table, mate: list[int], back: list[int]) -> Iterator[int]:
     """Yield the nodes of pieces in whose place a matched user takes a matched node on the other side."""
-    taken = {j for j in mate if j >= 0}
     for i in piece:
         for use in here.users[i]:
             user, slot = use >> SLOT_BITS, use & SLOT_MASK
             operands = there.operands[mate[user]] if mate[user] >= 0 and not here.commutative[user] else []
-            if len(operands) == len(here.operands[user]) and operands[slot] in taken:
+            if len(operands) == len(here.operands[user]) and back[operands[slot]] >= 0:
                 yield i
 
 
@@ -110,11 +110,11 @@ def _rung(match: Match, i: int, j: int) -> str:
     return "literals" if a.target == b.target else "target"
 
 
-def _components(table: Table, mate: list[int]) -> dict[int, int]:
+def _components(table: Table, mate: list[int], free: list[int]) -> dict[int, int]:
     """Number the connected pieces of the free nodes that compute something."""
     piece: dict[int, int] = {}
-    for start, partner in enumerate(mate):
-        if partner != FREE or start in piece or start in table.twin or _fixed(table, start):
+    for start in free:
+        if start in piece or _fixed(table, start):
             continue
         piece[start] = start
         stack = [start]

@@ -21,8 +21,8 @@ def provenance_step(match: Match) -> int:
     looked at, for either program may have been made from the other; if both were made from a third, nodes with the same
     origin there form a group.
     """
-    sides = ((match.a, match.mate_a), (match.b, match.mate_b))
-    if not any(table.nodes[i].meta.get("from_node") for table, mate in sides for i in _free(mate)):
+    tables = (match.a, match.b)
+    if not any(t.nodes[i].meta.get("from_node") for t, free in zip(tables, match.free(), strict=True) for i in free):
         return 0
     ancestors_a, ancestors_b = _ancestors(match.a), _ancestors(match.b)
     made = _link(match, _origins(match.b, match.mate_b, match.a, ancestors_a), flip=False)

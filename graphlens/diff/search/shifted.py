@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from graphlens.diff.search.flat import flat
 from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.merkle import Keys
 from graphlens.diff.search.similar import Modules
@@ -57,8 +58,8 @@ def unshift_step(match: Match, keys: Keys, modules: Modules) -> int:
 
 
 def _lone(side: Side) -> list[int]:
-    nodes, twin = side.own.nodes, side.own.twin
-    return [i for i, mate in enumerate(side.mate) if mate == FREE and nodes[i].op == "call_function" and i not in twin]
+    free = side.match.free()[side.own is side.match.b]
+    return [i for i in free if side.own.nodes[i].op == "call_function"]
 
 
 def _lone_names(side: Side) -> tuple[int, list[str]]:
@@ -67,21 +68,32 @@ def _lone_names(side: Side) -> tuple[int, list[str]]:
 
 
 def _unshift(side: Side) -> int:
-    waiting: dict[int, list[int]] = defaultdict(list)
+    waiting: dict[tuple[int, int], list[int]] = defaultdict(list)
     for i in _lone(side):
-        waiting[side.key[i]].append(i)
+        waiting[side.key[i], side.module[i]].append(i)
     made = 0
-    for y, x in enumerate(side.back if waiting else ()):
-        found = waiting.get(side.key_there[y])
-        if x < 0 or not found or side.how(y) in _FIXED or not _doubtful(side, x, y):
+    for y, found in _of_one_kind(side, waiting):
+        x = side.back[y]
+        if x < 0 or side.how(y) in _FIXED or not _doubtful(side, x, y):
             continue
         for f in found[:_CANDIDATES]:
-            if side.mate[f] != FREE or side.back[y] != x or not side.alike(f, y):
+            if side.mate[f] != FREE or side.back[y] != x:
                 continue
             plan = _grow(side, f, y)
             if plan and side.match.spend(8 * len(plan)):
                 made += _take_over(side, plan)
     return made
+
+
+def _of_one_kind(side: Side, waiting: Mapping[tuple[int, int], list[int]]) -> Iterator[tuple[int, list[int]]]:
+    """Yield the nodes of the other program with the key and the module of lone nodes, and these."""
+    import numpy as np
+
+    keys = np.array([key for key, _ in waiting], dtype=np.int64)
+    for y in np.flatnonzero(np.isin(flat(side.other).key, keys)).tolist() if waiting else ():
+        found = waiting.get((side.key_there[y], side.module_there[y]))
+        if found:
+            yield y, found
 
 
 def _doubtful(side: Side, x: int, y: int) -> bool:

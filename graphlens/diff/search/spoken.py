@@ -6,8 +6,10 @@ evidence that rests on it says so.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
+from operator import attrgetter
 
 from graphlens.diff.dialect import speaks_python, spell
 from graphlens.diff.dialect.indexing import LAST, ValueOf
@@ -23,6 +25,7 @@ Told = tuple[Hashable, list[Hashable], bool]
 _QUIET = frozenset(
     {"device", "layout", "memory_format", "pin_memory", "non_blocking", "copy", "implicit", "cudnn_enabled"}
 )
+_CALL = attrgetter("op", "target")
 _COMMUTE = frozenset(
     {"add", "mul", "eq", "ne", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "maximum", "minimum"}
 )
@@ -37,12 +40,13 @@ def across(a: Program, b: Program) -> bool:
 
 def _in_python(program: Program) -> bool:
     """Whether most calls are Python's."""
+    calls: Counter[tuple[str, str]] = Counter()
+    for graph in program.graphs.values():
+        calls.update(map(_CALL, graph.nodes))
     counts = {True: 0, False: 0}
-    for _, node in program.walk():
-        if node.op == "call_method" or (
-            node.op == "call_function" and not node.target.startswith(("_operator.", "higher"))
-        ):
-            counts[speaks_python(node)] += 1
+    for (op, target), count in calls.items():
+        if op == "call_method" or (op == "call_function" and not target.startswith(("_operator.", "higher"))):
+            counts[speaks_python(op, target)] += count
     return counts[True] > counts[False]
 
 

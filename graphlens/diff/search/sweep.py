@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
-from graphlens.diff.search.evidence import Witnesses, describe, witnesses
+from graphlens.diff.search.evidence import Witnesses, describe, no_stranger, witnesses
 from graphlens.diff.search.match import FREE, Match, Notes
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
@@ -59,21 +59,20 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
     """
     mate_a, mate_b = match.mate_a, match.mate_b
     hows, confidence, notes = match.how, match.confidence, match.notes
-    operands_b, commutative, twin = match.b.operands, match.a.commutative, match.a.twin
+    operands_a, operands_b, commutative = match.a.operands, match.b.operands, match.a.commutative
     key = match.a.key
     only_a, only_b = links[0].only, links[1].only
-    for i, ours in enumerate(match.a.operands):
-        if mate_a[i] != FREE or not ours:
-            continue
+    for i in match.free()[0]:
+        ours = operands_a[i]
         partners = [mate_a[x] for x in ours]
-        if min(partners) < 0:
+        if not partners or min(partners) < 0:
             continue
         slot = refused = -1
         step = not commutative[i]
         for x, y in zip(ours, partners, strict=True):
             slot += step or slot < 0
             j = only_b(y, slot, key[i])
-            if j in (-1, refused) or mate_b[j] != FREE or only_a(x, slot, key[i]) != i or i in twin:
+            if j in (-1, refused) or mate_b[j] != FREE or only_a(x, slot, key[i]) != i:
                 continue
             theirs = operands_b[j]
             refused = j  # unless it is taken now; asking once is enough for a node of many operands
@@ -87,19 +86,23 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
 
 def own_weights(match: Match, keys: Keys) -> None:
     """Pair nodes that are the only ones to use one input of the program: its name says which they are."""
-    users_a, users_b = match.a.users, match.b.users
-    found: dict[tuple[int, int], None] = {}
+    users_a, users_b, mate_a, mate_b = match.a.users, match.b.users, match.mate_a, match.mate_b
+    key_a, key_b = keys
+    found: dict[int, dict[int, None]] = {}
+    back: dict[int, int] = {}
     for p, node in enumerate(match.a.nodes):
-        q = match.mate_a[p]
+        q = mate_a[p]
         if q >= 0 and node.op == "placeholder" and len(users_a[p]) == len(users_b[q]) == 1:
             i, j = users_a[p][0] >> SLOT_BITS, users_b[q][0] >> SLOT_BITS
-            free = match.mate_a[i] == FREE == match.mate_b[j]
-            if free and keys[0][i] == keys[1][j] and not witnesses(match, i, j).hard:
-                found[i, j] = None
-    ours, theirs = Counter(i for i, _ in found), Counter(j for _, j in found)
-    for i, j in found:
-        if ours[i] == theirs[j] == 1:
-            match.pair(i, j, "propagated", 0.95, ("the only user of an input",))
+            if mate_a[i] == FREE == mate_b[j] and key_a[i] == key_b[j] and (i not in found or j not in found[i]):
+                if not no_stranger(match, i, j) and witnesses(match, i, j).hard:
+                    continue
+                found.setdefault(i, {})[j] = None
+                back[j] = back.get(j, 0) + 1
+    for i, theirs in found.items():
+        for j in theirs if len(theirs) == 1 else ():
+            if back[j] == 1:
+                match.pair(i, j, "propagated", 0.95, ("the only user of an input",))
 
 
 def spread(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING
 
 from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.search.intern import Interner
@@ -11,6 +12,10 @@ from graphlens.diff.search.spoken import Told, spoken_key, weaker
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue, Value
+
+if TYPE_CHECKING:
+    from graphlens.diff.search.colors import Forms
+    from graphlens.diff.search.flat import Flat
 
 SLOT_BITS = 24
 SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -30,8 +35,8 @@ class Table:
     """
 
     __slots__ = (
-        "commutative", "effect", "index", "key", "labels", "live", "nodes", "operands", "schemas", "spoken", "symbol", "twin",
-        "users", "weak_labels",
+        "commutative", "effect", "flat", "forms", "index", "key", "labels", "live", "nodes", "operands", "schemas", "spoken", "symbol",
+        "twin", "users", "weak_labels",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +59,8 @@ class Table:
         self.users: list[list[int]] = [[] for _ in range(count)]
         self.effect, self.live, self.commutative = bytearray(count), bytearray(count), bytearray(count)
         self.twin: dict[int, int] = {}
+        self.flat: Flat | None = None
+        self.forms: Forms | None = None
 
     def __len__(self) -> int:
         return len(self.nodes)
