@@ -28,6 +28,9 @@ def input_pairs(a: Program, b: Program, translate: Translate) -> list[tuple[str,
     found: list[tuple[str, str]] = []
     for role, ours in _roles(a, translate, by_path=by_path).items():
         other = theirs.get(role, [])
+        if len(ours) == len(other) == 1:
+            found.append((ours[0], other[0]))
+            continue
         same = [name for name in ours if name in other]  # torch 2.5 writes one name for all inputs of a tied weight
         found += [(name, name) for name in same]
         rest = ([name for name in names if name not in same] for names in (ours, other))
@@ -65,9 +68,8 @@ def input_values(a: Program, b: Program, pairs: list[tuple[str, str]]) -> list[t
 def anchor_pairs(match: Match, pairs: list[tuple[str, str]]) -> None:
     """Pair placeholders that the signature pairs."""
     index_a, index_b = match.a.index, match.b.index
-    for x, y in pairs:
-        if x in index_a and y in index_b:
-            match.pair(index_a[x], index_b[y], "signature", 1.0, ("the same place in the signature",))
+    known = ((index_a[x], index_b[y]) for x, y in pairs if x in index_a and y in index_b)
+    match.pair_all(known, "signature", 1.0, ("the same place in the signature",))
 
 
 def anchor_names(match: Match) -> None:

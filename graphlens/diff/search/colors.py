@@ -69,6 +69,7 @@ class Painter:
     def __init__(self, match: Match) -> None:
         self.match = match
         self.edges = (edges_of(match.a), edges_of(match.b))
+        self.labels: tuple[Keys, Modules, tuple[Words, Words]] | None = None
 
     def __call__(
         self, keys: Keys, modules: Modules, radius: int, *, up: bool = True, down: bool = True
@@ -78,15 +79,28 @@ class Painter:
 
         found = []
         mates = (self.match.mate_a, self.match.mate_b)
-        for side in (0, 1):
+        for side, label in enumerate(self._labels(keys, modules)):
             mate = np.array(mates[side], dtype=np.int64)
             anchor = mate if side else np.arange(len(mate))
-            module = np.array(modules[side], dtype=np.int64) + 1
-            label = (np.array(keys[side], dtype=np.int64) + (module << 32)) * 2 + 2
-            label = np.where(mate >= 0, anchor * 2 + 3, np.where(mate == GROUPED, 1, label))
+            color = label.copy()
+            paired, grouped = mate >= 0, mate == GROUPED
+            color[paired] = _mix((anchor[paired] * 2 + 3).astype(np.uint64))
+            color[grouped] = _mix(np.ones(1, dtype=np.uint64))
             ways = tuple(edges if wanted else None for edges, wanted in zip(self.edges[side], (up, down), strict=True))
-            found.append(_rounds(_mix(label.astype(np.uint64)), mate == FREE, ways, radius))
+            found.append(_rounds(color, mate == FREE, ways, radius))
         return found[0], found[1]
+
+    def _labels(self, keys: Keys, modules: Modules) -> tuple[Words, Words]:
+        """Return the colours of nodes by key and module alone; the last ones are kept, for they are asked for again."""
+        import numpy as np
+
+        if self.labels is None or self.labels[0] is not keys or self.labels[1] is not modules:
+            found = []
+            for key, module in zip(keys, modules, strict=True):
+                place = (np.array(module, dtype=np.int64) + 1) << 32
+                found.append(_mix(((np.array(key, dtype=np.int64) + place) * 2 + 2).astype(np.uint64)))
+            self.labels = (keys, modules, (found[0], found[1]))
+        return self.labels[2]
 
     def lists(self, keys: Keys, modules: Modules, radius: int, *, up: bool = True, down: bool = True) -> Keys:
         """Return colours as numbers, to be used in place of match keys."""
@@ -98,7 +112,8 @@ def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges | None, ...
     """Refine the colours of the free nodes `radius` times."""
     import numpy as np
 
-    color = base
+    nodes = np.flatnonzero(free)
+    place = np.cumsum(free) - 1
     relevant: list[tuple[Numbers, Numbers, np.uint64, Numbers]] = []
     for part, salt in zip(edges, _SALTS, strict=True):
         if part is None:
@@ -106,13 +121,16 @@ def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges | None, ...
         learner, source = part.of(free)
         if len(learner):
             starts = np.flatnonzero(np.r_[True, learner[1:] != learner[:-1]])
-            relevant.append((learner[starts], source, np.uint64(salt), starts))
+            relevant.append((place[learner[starts]], source, np.uint64(salt), starts))
+    color = base.copy()
     with np.errstate(over="ignore"):
+        own = base[nodes] * np.uint64(_GOLDEN)
         for _ in range(radius):
-            total = base * np.uint64(_GOLDEN)
+            total = own.copy()
             for owners, near, way, starts in relevant:
-                total[owners] += np.add.reduceat(_mix(color ^ way)[near], starts)
-            color = np.where(free, _mix(total), base)
+                told = _mix(color ^ way)[near] if len(near) > len(color) else _mix(color[near] ^ way)
+                total[owners] += np.add.reduceat(told, starts)
+            color[nodes] = _mix(total)
     return color
 
 
@@ -178,4 +196,4 @@ def color_step(match: Match, painter: Painter, keys: Keys, modules: Modules, rad
     _, left, right = np.intersect1d(singles[0][0], singles[1][0], assume_unique=True, return_indices=True)
     note = ("the only one with these surroundings",)
     pairs = zip(singles[0][1][left].tolist(), singles[1][1][right].tolist(), strict=True)
-    return sum(match.pair(i, j, "same", 0.98, note) for i, j in pairs)
+    return match.pair_all(pairs, "same", 0.98, note)

@@ -45,11 +45,10 @@ def token_for(a: Program, b: Program) -> Token:
 def constant_labels(
     program: Program, path: str, nodes: tuple[Node, ...], token: Token, names: StateNames
 ) -> dict[str, Hashable]:
-    """Label constants with made-up names by their values, other attributes by their names, and weights by their form."""
+    """Label constants with made-up names by their values and other attributes by their names."""
     stored = {each.fqn: each for each in program.stored}
     found: dict[str, Hashable] = {}
     if path == ROOT:
-        found.update(_forms(program))
         for spec in program.inputs:
             if spec.kind in ("constant_tensor", "custom_obj") and spec.target and generated(spec.target):
                 found[spec.argument] = _label(stored, spec.target, token)
@@ -70,11 +69,11 @@ def weak_labels(program: Program, path: str, nodes: tuple[Node, ...]) -> dict[st
     found: dict[str, Hashable] = {}
     if path == ROOT:
         named = [spec for spec in program.inputs if spec.kind == "constant_tensor"]
-        found = _forms(program) | {spec.argument: ("constant", spec.target) for spec in named}
+        found.update((spec.argument, ("constant", spec.target)) for spec in named)
     return found | {node.name: ("constant", node.target) for node in nodes if node.op == "get_attr"}
 
 
-def _forms(program: Program) -> dict[str, Hashable]:
+def weight_labels(program: Program) -> dict[str, Hashable]:
     """Label weights by shape and dtype: one of another name and another form is another weight."""
     found: dict[str, Hashable] = {}
     values = {node.name: node.value for node in program.graph.nodes if node.op == "placeholder"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -77,6 +77,22 @@ class Match:
         self.confidence[i] = confidence
         self.notes[i] = notes
         return True
+
+    def pair_all(self, pairs: Iterable[tuple[int, int]], how: str, confidence: float, notes: Notes = ()) -> int:
+        """Pair nodes of which each stands in one pair only, as `pair` does; return how many were."""
+        mate_a, mate_b = self.mate_a, self.mate_b
+        hows, confidences, texts = self.how, self.confidence, self.notes
+        left, right = self.homes or ((), ())
+        made = 0
+        for i, j in pairs:
+            if mate_a[i] != FREE or mate_b[j] != FREE:
+                continue
+            if (self._fence is not None or (left and left[i] != right[j])) and self.strangers(i, j):
+                continue
+            mate_a[i], mate_b[j] = j, i
+            hows[i], confidences[i], texts[i] = how, confidence, notes
+            made += 1
+        return made
 
     def strangers(self, i: int, j: int) -> bool:
         """Whether two nodes may not be paired yet: one is out of sight, or they live in modules that are not each other."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from graphlens.diff.search.table import Table
-from graphlens.program.graph import ModuleCall, Node
+from graphlens.program.graph import ModuleCall
 
 Stack = tuple[ModuleCall, ...]
 
@@ -30,35 +31,31 @@ class Stacks:
     """Reads module stacks, each distinct one once: readers share them between the nodes of a module."""
 
     def __init__(self) -> None:
-        self.by_id: dict[int, str] = {}
         self.by_value: dict[Stack, str] = {}
-        self.kept: list[Stack] = []
         self.tables: dict[int, list[str]] = {}
 
     def of(self, table: Table) -> list[str]:
         """Return the name of the innermost module call around each node of a table."""
         known = self.tables.get(id(table))
         if known is None:
-            known = self.tables[id(table)] = [self.innermost(node) for node in table.nodes]
+            stacks: list[Stack | None] = [node.meta.get("nn_module_stack") for node in table.nodes]
+            names = {id(stack): self._innermost(stack) for stack in {id(stack): stack for stack in stacks}.values()}
+            known = self.tables[id(table)] = [names[id(stack)] for stack in stacks]
         return known
 
-    def innermost(self, node: Node) -> str:
-        """Return the name of the innermost module call around a node, ``""`` for the root or unknown."""
-        stack: Stack | None = node.meta.get("nn_module_stack")
+    def _innermost(self, stack: Stack | None) -> str:
+        """Return the name of the innermost module call on a stack, ``""`` for the root or unknown."""
         if not stack:
             return ""
-        name = self.by_id.get(id(stack))
+        name = self.by_value.get(stack)
         if name is None:
-            name = self.by_value.get(stack)
-            if name is None:
-                name = self.by_value[stack] = stack[-1].call
-            self.by_id[id(stack)] = name
-            self.kept.append(stack)  # an id is only good for as long as its owner lives
+            name = self.by_value[stack] = stack[-1].call
         return name
 
     def names(self) -> list[str]:
         """Return the names of all module calls on the stacks read so far, in the order of their first nodes."""
-        return list(dict.fromkeys(call.call for stack in self.by_value for call in stack if call.call))
+        calls = dict.fromkeys(chain.from_iterable(self.by_value))
+        return list(dict.fromkeys(name for call in calls if (name := call.call)))
 
 
 def module_tree(tables: Mapping[str, Table], stacks: Stacks) -> ModuleTree:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.effects_of_bodies import body_behaviour
+from graphlens.diff.search.build import build
 from graphlens.diff.search.intern import Interner
-from graphlens.diff.search.labels import Token, constant_labels, weak_labels
+from graphlens.diff.search.labels import Token, constant_labels, weak_labels, weight_labels
 from graphlens.diff.search.merkle import up_numbers
-from graphlens.diff.search.table import Table, build
+from graphlens.diff.search.table import Table
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
 from graphlens.program.state import StateNames
@@ -49,8 +50,9 @@ def prepare(
             continue
         does = {node.name: _inner(path, node, summaries) for node in graph.nodes if node.subgraphs}
         bodies = _bodies(path, graph, structure)
-        full = constant_labels(program, path, graph.nodes, token, names) | bodies
-        weak = weak_labels(program, path, graph.nodes) | dict.fromkeys(bodies, "graph")
+        weights = weight_labels(program) if path == ROOT else {}
+        full = weights | constant_labels(program, path, graph.nodes, token, names) | bodies
+        weak = weights | weak_labels(program, path, graph.nodes) | dict.fromkeys(bodies, "graph")
         tables[path] = build(graph, intern, symbol, schemas, (full, weak), does, spoken=spoken)
         if path != ROOT:
             structure[path] = intern(("graph", *_structure(tables[path], intern)))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.search.intern import Interner
-from graphlens.diff.search.keys import BARE, NO_SHAPE, Shape, by_body, literals, mask, outline, shape_for
+from graphlens.diff.search.keys import BARE, NO_SHAPE, Shape, by_body, literals, mask, shape_for
 from graphlens.diff.search.spoken import Told, spoken_key, weaker
-from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
-from graphlens.program.value import TensorValue, Value
+from graphlens.program.value import Value
 
 if TYPE_CHECKING:
     from graphlens.diff.search.colors import Forms
@@ -71,67 +69,10 @@ class Table:
         return None if i is None else self.nodes[i].value
 
 
-def build(
-    graph: Graph,
-    intern: Interner,
-    symbol: Callable[[str], str],
-    schemas: Mapping[str, str],
-    labels: Labels,
-    does: Mapping[str, Behaviour],
-    *,
-    spoken: bool = False,
-) -> Table:
-    """Index a graph.
-
-    `labels` are full and weak labels of nodes without operands, `does` says what the nested graphs of a call do, all by
-    node name. With `spoken`, keys tell nothing of the dialect of a call.
-    """
-    table = Table(graph, symbol, schemas, labels, spoken=spoken)
-    index, twin = table.index, table.twin
-    commutative, effect = table.commutative, table.effect
-    picked: dict[tuple[int, int], int] = {}
-    shapes: dict[str, Shape] = {}
-    known: dict[tuple[Hashable, ...], int] = {}
-    add_key, add_operands = table.key.append, table.operands.append
-    for i, node in enumerate(graph.nodes):
-        target = node.target
-        names: list[str] = []
-        shape = NO_SHAPE
-        if node.op == "call_function":
-            shape = shapes.get(target) or shapes.setdefault(target, shape_for(target, schemas))
-        told = _spoken(table, node, names) if spoken else None
-        if told is not None:
-            key = intern((told[0], *told[1]))
-        elif shape is NO_SHAPE or node.kwargs or node.subgraphs:
-            key = _key(table, node, shape, names, intern)
-        else:
-            outlined = (target, node.code, *outline(node.args, names, symbol))
-            found = known.get(outlined)
-            key = known[outlined] = _key(table, node, shape, [], intern) if found is None else found
-        operands = _operands(index, names)
-        if twin:
-            operands = [twin.get(p, p) for p in operands]
-        if told is not None:
-            commutative[i] = told[2]
-            effect[i] = not behaviour(node, schemas, None, table.value_of).pure
-        elif shape is NO_SHAPE:
-            effect[i] = node.op != "get_attr"
-        else:
-            if shape.commutative:
-                commutative[i] = _unordered(node)
-            if not shape.pure or node.subgraphs:
-                effect[i] = not behaviour(node, schemas, does.get(node.name)).pure
-            elif target == GETITEM and len(operands) == 1:
-                _pick(graph, i, operands[0], picked, twin)
-        add_key(key)
-        add_operands(operands)
-    _link(table)
-    return table
-
-
-def _key(table: Table, node: Node, shape: Shape, names: list[str], intern: Interner) -> int:
+def full_key(table: Table, node: Node, shape: Shape, names: list[str], intern: Interner) -> int:
     """Number the full match key of a node; the names of its operands go to `names`."""
-    found = literals(node.args, node.kwargs, shape, names, table.symbol)
+    given = node.args or node.kwargs
+    found = literals(node.args, node.kwargs, shape, names, table.symbol) if given else []
     if node.op != "call_function":
         return intern(((node.op, _label(node, table.labels)), *found))
     if node.subgraphs:
@@ -139,7 +80,8 @@ def _key(table: Table, node: Node, shape: Shape, names: list[str], intern: Inter
     return intern(((node.target, node.code) if node.code else node.target, *found))
 
 
-def _spoken(table: Table, node: Node, names: list[str]) -> Told | None:
+def told_in_words(table: Table, node: Node, names: list[str]) -> Told | None:
+    """Return what a call does without its dialect; the names of its operands go to `names`."""
     return spoken_key(node, table.schemas, table.value_of, table.symbol, names)
 
 
@@ -147,13 +89,6 @@ def _held(names: list[str], labels: Mapping[str, Hashable]) -> Hashable:
     """What the nested graphs among the operands compute."""
     found = (labels.get(name) for name in names)
     return tuple(label for label in found if isinstance(label, tuple) and label[0] == "graph")
-
-
-def _operands(index: Mapping[str, int], names: list[str]) -> list[int]:
-    try:
-        return [index[name] for name in names]
-    except KeyError:
-        return [index[name] for name in names if name in index]
 
 
 def _label(node: Node, labels: Mapping[str, Hashable]) -> Hashable:
@@ -164,45 +99,13 @@ def _label(node: Node, labels: Mapping[str, Hashable]) -> Hashable:
     return node.target if node.op == "call_method" else node.op
 
 
-def _pick(graph: Graph, i: int, source: int, picked: dict[tuple[int, int], int], twin: dict[int, int]) -> None:
-    """Note a getitem that picks the same item of the same container as an earlier one."""
-    args = graph.nodes[i].args
-    if len(args) == 2 and type(args[1]) is int:
-        first = picked.setdefault((source, args[1]), i)
-        if first != i and not isinstance(graph.nodes[source].value, TensorValue):
-            twin[i] = first
-
-
-def _unordered(node: Node) -> bool:
-    alpha = node.kwargs.get("alpha", 1) if node.kwargs else 1
-    return alpha == 1 and len(node.args) == 2 and isinstance(node.args[0], Ref) and isinstance(node.args[1], Ref)
-
-
-def _link(table: Table) -> None:
-    """Fill users and liveness from the operands."""
-    users, commutative, twin, live = table.users, table.commutative, table.twin, table.live
-    for i, operands in enumerate(table.operands):
-        if i in twin:
-            continue
-        use = i << SLOT_BITS
-        step = not commutative[i]
-        for p in operands:
-            users[p].append(use)
-            use += step
-    live[:] = table.effect
-    for i in range(len(table) - 1, -1, -1):
-        if live[i]:
-            for p in table.operands[i]:
-                live[p] = 1
-
-
 def weaker_key(table: Table, i: int, rung: int, intern: Interner) -> int:
     """Return the match key of a node on a weaker rung of the ladder."""
     node = table.nodes[i]
     call = node.op == "call_function"
     shape = shape_for(node.target, table.schemas) if call else NO_SHAPE
     names: list[str] = []
-    told = _spoken(table, node, names) if table.spoken else None
+    told = told_in_words(table, node, names) if table.spoken else None
     if told is not None:
         return intern((rung, told[0], *weaker(told[1], sizes_only=rung != BARE)))
     found = literals(node.args, node.kwargs, shape, names, table.symbol)
