@@ -35,7 +35,7 @@ def told_otherwise(calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
         yield from _operands(calls.arguments, a, b)
         return
     for name, x, y in side_by_side(ours, theirs):
-        yield from calls.arguments.differences(("args", name), x, y)
+        yield from calls.arguments.differences(("args", name), x, y, readers=(a.name, b.name))
     for mine, one, other in ((True, ours, theirs), (False, theirs, ours)):
         for name, value in on_one_side(one, other):
             yield calls.one_sided(("args", name), name, value, other.info, mine=mine)

@@ -40,9 +40,14 @@ class ArgumentComparer:
         self.handed = handed or HandedOn(matching)
 
     def differences(
-        self, place: Place, a: Argument, b: Argument, bodies: Mapping[str, bool] = EMPTY
+        self,
+        place: Place,
+        a: Argument,
+        b: Argument,
+        bodies: Mapping[str, bool] = EMPTY,
+        readers: tuple[str, str] = ("", ""),
     ) -> Iterator[Finding]:
-        """Yield what differs between two arguments; `bodies` says of nested graphs by place whether they are each other."""
+        """Yield what differs between two arguments of `readers`; `bodies` says of nested graphs by place whether they are each other."""
         stack: list[tuple[str, Argument, Argument]] = [(place[1], a, b)]
         while stack:
             where, left, right = stack.pop()
@@ -54,7 +59,7 @@ class ArgumentComparer:
                 agreement, source = self.match.refer(left.node, right.node)
                 if agreement is not Agreement.SAME:
                     finding = self._rewired(here, left, right, source)
-                    aspect = self._other_name(left.node, right.node, lone=bool(source))
+                    aspect = self._other_name(left.node, right.node, readers, lone=bool(source))
                     yield structs.replace(finding, aspect=aspect) if aspect else finding
             elif type(left) is not type(right):
                 yield self._of_two_kinds(here, left, right)
@@ -63,13 +68,13 @@ class ArgumentComparer:
             elif not self.same_leaf(left, right):
                 yield argument_finding(here, "changed", left, right, "device" if _devices(left, right) else "literal")
 
-    def _other_name(self, a: str, b: str, *, lone: bool) -> str:
+    def _other_name(self, a: str, b: str, readers: tuple[str, str], *, lone: bool) -> str:
         """Say in which way two references that are no pair are one value nevertheless, if they are."""
         if lone and self.matching.merged(self.match).same(a, b):
             return "merged"
         if self.match is self.matching.root and self.matching.tied.same(a, b):
             return "tied"
-        return "handed on" if self.handed.same(self.match, a, b) else ""
+        return "handed on" if self.handed.same(self.match, a, b, readers) else ""
 
     def _rewired(self, here: Place, a: Argument, b: Argument, source: str) -> Finding:
         """Report two references to different things; of equal names it is said what each is called on the other side."""

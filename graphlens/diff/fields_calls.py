@@ -48,7 +48,8 @@ class CallComparer:
             start = 0
         common = min(len(a.args), len(b.args))
         for i in range(start, common):
-            for finding in self.arguments.differences(("args", f"args[{i}]"), a.args[i], b.args[i], bodies):
+            place = ("args", f"args[{i}]")
+            for finding in self.arguments.differences(place, a.args[i], b.args[i], bodies, (a.name, b.name)):
                 if i == IDENTIFIERS.get(a.target) and identifiers(a, b) is not None:
                     yield structs.replace(finding, aspect="identifier")
                 elif finding.aspect == "literal" and a.target == b.target:

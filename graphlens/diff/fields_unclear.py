@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from graphlens.diff.alignment import Ambiguous, Group
+from graphlens.diff.dialect import called, speaks_python, spell
 from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.matching import GraphMatch
 from graphlens.diff.placed import Placed, place
@@ -23,11 +24,12 @@ def unclear_nodes(match: GraphMatch, lone: LoneNodes) -> Iterator[Placed]:
     Where one side has more calls of a target, some of them have no counterpart, whichever they are: the aspect says so.
     """
     nodes_a, nodes_b = match.nodes
-    left_over = _left_over(match, lone) if match.alignment.ambiguous else set()
+    function = _functions(match)
+    left_over = _left_over(match, lone, function) if match.alignment.ambiguous else set()
     for unclear in match.alignment.ambiguous:
         ours, theirs = [nodes_a[n] for n in unclear.a], [nodes_b[n] for n in unclear.b]
-        counts = Counter(node.target for node in ours)
-        counts.subtract(node.target for node in theirs)
+        counts = Counter(function[0](node) for node in ours)
+        counts.subtract(function[1](node) for node in theirs)
         uneven = any((target, count > 0) in left_over for target, count in counts.items() if count)
         first_a, first_b = ours[0] if ours else None, theirs[0] if theirs else None
         yield place(
@@ -38,19 +40,35 @@ def unclear_nodes(match: GraphMatch, lone: LoneNodes) -> Iterator[Placed]:
         )
 
 
-def _left_over(match: GraphMatch, lone: LoneNodes) -> set[tuple[str, bool]]:
-    """Find the targets of which one side has more ambiguous calls that compute something; ``True`` says it is `a`."""
+Function = Callable[[Node], str]
+
+
+def _functions(match: GraphMatch) -> tuple[Function, Function]:
+    """Name what a node calls: across dialects the same for both, however each tells it."""
+    nodes = match.nodes
+    if not any(speaks_python(node.op, node.target) for graph in (match.a, match.b) for node in graph.nodes):
+        return (lambda node: node.target), (lambda node: node.target)
+
+    def name(node: Node, side: int) -> str:
+        said = spell(node, {}, lambda other: nodes[side][other].value if other in nodes[side] else None)
+        return said.function if said is not None else called(node) or node.target
+
+    return (lambda node: name(node, 0)), (lambda node: name(node, 1))
+
+
+def _left_over(match: GraphMatch, lone: LoneNodes, function: tuple[Function, Function]) -> set[tuple[str, bool]]:
+    """Find the functions of which one side has more ambiguous calls that compute something; ``True`` says it is `a`."""
     nodes = match.nodes
     entries = match.alignment.ambiguous
     names = [name for entry in entries for name in entry.a], [name for entry in entries for name in entry.b]
-    counts = [Counter(nodes[side][name].target for name in names[side]) for side in (0, 1)]
+    counts = [Counter(function[side](nodes[side][name]) for name in names[side]) for side in (0, 1)]
     found: set[tuple[str, bool]] = set()
     for side in (0, 1):
         more = {target for target, count in counts[side].items() if count > counts[1 - side][target]}
         computing = Counter(
-            nodes[side][name].target
+            function[side](nodes[side][name])
             for name in names[side]
-            if nodes[side][name].target in more and not lone.aspect(match, name, side=side)
+            if function[side](nodes[side][name]) in more and not lone.aspect(match, name, side=side)
         )
         found |= {(target, side == 0) for target, count in computing.items() if count > counts[1 - side][target]}
     return found

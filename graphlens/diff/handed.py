@@ -59,11 +59,31 @@ class HandedOn:
             found = self._known[side, path] = _storage_of_writes(self.matching.facts[side][path])
         return found
 
-    def same(self, match: GraphMatch, a: str, b: str) -> bool:
-        """Whether two nodes that are no pair hold the value of a pair, before or after such steps."""
+    def same(self, match: GraphMatch, a: str, b: str, readers: tuple[str, str] = ("", "")) -> bool:
+        """Whether two nodes that are no pair hold the value of a pair, before or after such steps.
+
+        What is written to holds it where `readers` read it, if they are named.
+        """
         ours = list(self._back(0, match.path_a, match.a, a))
         theirs = set(self._back(1, match.path_b, match.b, b))
-        return any(match.forward.get(name) in theirs for name in ours)
+        if any(match.forward.get(name) in theirs for name in ours):
+            return True
+        write = self._written_once(0, match.path_a, match.a, a, readers[0])
+        return write != "" and match.forward.get(write) == self._written_once(1, match.path_b, match.b, b, readers[1])
+
+    def _written_once(self, side: int, path: str, graph: Graph, name: str, reader: str) -> str:
+        """Name the write after which a node is read, be it by its own name or by that of what is written to.
+
+        Nothing else writes to that storage.
+        """
+        if name not in self.written(side, path) or reader not in graph:
+            return ""
+        facts = self.matching.facts[side][path]
+        storage = _reached([name], _neighbours(facts))
+        writers = [writer for writer, does in facts.does.items() if storage & {*does.writes}]
+        if len(writers) != 1 or name not in (writers[0], *facts.does[writers[0]].writes):
+            return ""
+        return writers[0] if graph.index[writers[0]] < graph.index[reader] else ""
 
     def _back(self, side: int, path: str, graph: Graph, name: str) -> Iterator[str]:
         written = self.written(side, path) if path in self.matching.facts[side] else frozenset()
@@ -77,13 +97,21 @@ class HandedOn:
 
 
 def _storage_of_writes(facts: Facts) -> frozenset[str]:
+    return _reached([name for does in facts.does.values() for name in does.writes], _neighbours(facts))
+
+
+def _neighbours(facts: Facts) -> dict[str, set[str]]:
+    """Say of each node with which others it may share storage."""
     near: dict[str, set[str]] = {}
     for name, does in facts.does.items():
         for other in does.shares:
             near.setdefault(name, set()).add(other)
             near.setdefault(other, set()).add(name)
-    stack = [name for does in facts.does.values() for name in does.writes]
-    found = set(stack)
+    return near
+
+
+def _reached(names: list[str], near: dict[str, set[str]]) -> frozenset[str]:
+    stack, found = list(names), set(names)
     while stack:
         fresh = near.get(stack.pop(), set()) - found
         found |= fresh

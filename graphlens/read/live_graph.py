@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import fx
-from torch._ops import OpOverload
+from torch._ops import OpOverload, OpOverloadPacket
 
 from graphlens.program.argument import Argument
 from graphlens.program.frozen import EMPTY, freeze
@@ -156,7 +156,13 @@ def _schema_names(target: OpOverload) -> tuple[str, ...]:
 
 
 def custom_schema(target: Any) -> str | None:
-    """Schema text of a custom op; `None` for torch's own and for anything else."""
+    """Schema text of a custom op; `None` for torch's own and for anything else.
+
+    Dynamo keeps the name that the user called, without an overload: where there is but one, it is meant.
+    """
+    if isinstance(target, OpOverloadPacket):
+        names = target.overloads()
+        return _custom_schema(getattr(target, names[0])) if len(names) == 1 else None
     return _custom_schema(target) if isinstance(target, OpOverload) else None
 
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from graphlens.diff.dialect.binding import Given, bind, conversion, fits
 from graphlens.diff.dialect.indexing import ValueOf, indexed
-from graphlens.diff.dialect.words import CASTS, PARAMETERS, SYNONYMS, VARIADIC
+from graphlens.diff.dialect.words import CASTS, PARAMETERS, SYNONYMS, TURNED, VARIADIC
 from graphlens.diff.opinfo import OpInfo, find, lookup, operators
 from graphlens.program.argument import Const, Ref
 from graphlens.program.graph import Node
 from graphlens.program.value import TensorValue
 
-GETITEM = "_operator.getitem"
+GETITEM, SETITEM = "_operator.getitem", "_operator.setitem"
 
 
 class Spelling(NamedTuple):
@@ -38,6 +38,8 @@ def spell(node: Node, schemas: Mapping[str, str], value_of: ValueOf) -> Spelling
         return None
     if node.target == GETITEM and len(node.args) == 2:
         return _indexing(node, value_of)
+    if node.target == SETITEM and len(node.args) == 3:
+        return _assignment(node, value_of)
     if not speaks_python(node.op, node.target):
         info = find(node.target, schemas)
         bound = bind(node, info, ()) if info is not None else None
@@ -54,8 +56,18 @@ def spell(node: Node, schemas: Mapping[str, str], value_of: ValueOf) -> Spelling
         info = lookup(target)
         bound = spelled_as(node, info) if info is not None else None
         if bound is not None and fits(bound, info, value_of):  # type: ignore[arg-type]
-            return Spelling(name, bound, python=True, info=info)
+            return _number_last(Spelling(name, bound, python=True, info=info), node, value_of)
     return None
+
+
+def _number_last(spelling: Spelling, node: Node, value_of: ValueOf) -> Spelling:
+    """Write ``0 + x`` and ``2 < x`` as the operators that Python calls for them, ``x + 0`` and ``x > 2``."""
+    turned = TURNED.get(spelling.function, "") if node.target.startswith("_operator.") else ""
+    first, second = spelling.given.get("self"), spelling.given.get("other")
+    tensor = isinstance(second, Ref) and isinstance(value_of(second.node), TensorValue)
+    if not turned or not tensor or isinstance(first, Ref) or len(spelling.given) > 2:
+        return spelling
+    return spelling._replace(function=turned, given={"self": second, "other": first})
 
 
 def spelled_as(node: Node, info: OpInfo) -> Given | None:
@@ -69,7 +81,7 @@ def spelled_as(node: Node, info: OpInfo) -> Given | None:
 def operators_of(node: Node, value_of: ValueOf) -> list[tuple[Node, OpInfo]]:
     """Return the calls of operators that a Python call may be; none where it is not sure to be one of them.
 
-    Sure are functions of C++, methods of tensors, and the functions in Python that are known to do no more.
+    Sure are functions of C++, methods and operators of plain tensors, and the functions in Python that are known to do no more.
     """
     if node.target == GETITEM or "out" in node.kwargs or not _trusted(node, value_of):
         return []
@@ -88,22 +100,34 @@ def _trusted(node: Node, value_of: ValueOf) -> bool:
     if node.op == "call_method":
         first = node.args[0] if node.args else None
         value = value_of(first.node) if isinstance(first, Ref) else None
-        return isinstance(value, TensorValue) and value.type in _PLAIN
+        return isinstance(value, TensorValue) and value.type in PLAIN
+    if node.target.startswith("_operator."):
+        values = [value_of(argument.node) for argument in node.args if isinstance(argument, Ref)]
+        plain = [value.type in PLAIN for value in values if isinstance(value, TensorValue)]
+        return bool(plain) and all(plain) and None not in values
     return node.target.rpartition(".")[0] in ("torch", "torch._C._nn") or node.target in PARAMETERS
 
 
-_PLAIN = (None, "Tensor", "Parameter")
+PLAIN = (None, "Tensor", "Parameter")
 """Types of tensors whose methods are torch's own."""
 
 
 def same_function(a: Node, b: Node, value_of: tuple[ValueOf, ValueOf], schemas: Mapping[str, str]) -> bool:
     """Whether two calls of different targets are one function in two dialects, or in two ways of Python's."""
-    if not (speaks_python(a.op, a.target) or speaks_python(b.op, b.target)):
+    python = speaks_python(a.op, a.target) or speaks_python(b.op, b.target)
+    if not (python or _one_overload(a, b, schemas) or _one_overload(b, a, schemas)):
         return False
     ours, theirs = spell(a, schemas, value_of[0]), spell(b, schemas, value_of[1])
     if ours is not None and theirs is not None:
         return ours.function == theirs.function
     return called(a) == called(b) != ""
+
+
+def _one_overload(a: Node, b: Node, schemas: Mapping[str, str]) -> bool:
+    """Whether `a` calls a custom operator by its name alone, and `b` the one overload that it has."""
+    return (
+        a.target in schemas and a.target == b.target.rpartition(".")[0] and schemas[a.target] == schemas.get(b.target)
+    )
 
 
 def called(node: Node) -> str:
@@ -125,6 +149,20 @@ def _indexing(node: Node, value_of: ValueOf) -> Spelling | None:
         return None
     found = indexed(base, index, value_of)
     return None if found is None else Spelling(found[0], dict(found[1]), python=True, info=lookup(_INDEXING[found[0]]))
+
+
+def _assignment(node: Node, value_of: ValueOf) -> Spelling | None:
+    """Read ``x[index] = y`` where tensors are the index and both are tensors: it is one operator."""
+    base, index, values = node.args
+    tensors = [value_of(each.node) for each in (base, values) if isinstance(each, Ref)]
+    if len(tensors) != 2 or not all(isinstance(each, TensorValue) for each in tensors):
+        return None
+    found = indexed(base, index, value_of)
+    if found is None or found[0] != "index":
+        return None
+    return Spelling(
+        "setitem", {**dict(found[1]), "values": values}, python=True, info=lookup("aten.index_put_.default")
+    )
 
 
 @cache

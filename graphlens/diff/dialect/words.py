@@ -16,10 +16,16 @@ SYNONYMS: Final[Mapping[str, str]] = {
     "swapdims": "transpose", "moveaxis": "movedim", "lshift": "__lshift__", "rshift": "__rshift__", "rsub": "sub",
     "iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "ifloordiv": "floor_divide_", "imod": "remainder_",
     "ipow": "pow_", "iand": "bitwise_and_", "ior": "bitwise_or_", "ixor": "bitwise_xor_", "__iand__": "bitwise_and_",
-    "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "size": "sym_size", "numel": "sym_numel", "index_put": "setitem",
+    "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "size": "sym_size", "numel": "sym_numel",
     "index_put_": "setitem", "sym_not": "logical_not",
 } | {f"__{name}__": name for name in (*_COMPARED, "add", "sub", "mul", "matmul", "neg", "pow", "abs", "getitem", "setitem")}  # fmt: skip
 """Names for one function; the one on the right is used."""
+
+TURNED: Final[Mapping[str, str]] = {
+    "add": "add", "mul": "mul", "eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le",
+    "bitwise_and": "bitwise_and", "bitwise_or": "bitwise_or", "bitwise_xor": "bitwise_xor",
+}  # fmt: skip
+"""What Python calls on the tensor where a number stands first."""
 
 CASTS: Final[Mapping[str, str]] = {
     "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64", "int": "int32",

@@ -6,6 +6,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
+from graphlens.diff.dialect.words import CASTS
 from graphlens.diff.search.match import Match
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
@@ -18,6 +19,9 @@ PASSING = frozenset(
     }
 )  # fmt: skip
 """Operators that hand their first operand's elements on. Looked through for witnesses only, never when comparing."""
+
+_METHODS = frozenset({"clone", "contiguous", "detach", "expand", "reshape", "to", "view", "view_as", *CASTS})
+"""The methods of tensors that are these."""
 
 _MANY_USES = 24
 
@@ -163,14 +167,14 @@ def near_operands(match: Match, i: int, j: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _writes(target: str) -> bool:
-    """Whether an operator returns its first operand, written to."""
-    packet = target.rpartition(".")[0]
+    """Whether an operator or a method of tensors returns its first operand, written to."""
+    packet = target.rpartition(".")[0] or f"aten.{target}"
     return packet.startswith("aten.") and packet.endswith("_") and not packet.endswith("__")
 
 
 def passes(target: str) -> bool:
     """Whether an operator hands its first operand on: the same elements, or the same storage written to."""
-    return target in PASSING or _writes(target)
+    return target in PASSING or target in _METHODS or _writes(target)
 
 
 def _past_free(table: Table, mate: list[int], i: int) -> int:
