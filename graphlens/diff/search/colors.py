@@ -71,24 +71,33 @@ class Painter:
         self.edges = (edges_of(match.a), edges_of(match.b))
         self.labels: tuple[Keys, Modules, tuple[Words, Words]] | None = None
 
-    def __call__(
-        self, keys: Keys, modules: Modules, radius: int, *, up: bool = True, down: bool = True
-    ) -> tuple[Words, Words]:
+    def __call__(self, keys: Keys, modules: Modules, radius: int) -> tuple[Words, Words]:
         """Return the colours of all nodes of either side."""
+        (ours,), (theirs,) = (self._colors(side, keys, modules, (radius,), self.edges[side]) for side in (0, 1))
+        return ours, theirs
+
+    def lists(
+        self, keys: Keys, modules: Modules, radii: tuple[int, ...], *, up: bool = True, down: bool = True
+    ) -> tuple[Keys, ...]:
+        """Return, for each radius, colours as numbers, to be used in place of match keys."""
+        found = []
+        for side in (0, 1):
+            ways = tuple(edges if wanted else None for edges, wanted in zip(self.edges[side], (up, down), strict=True))
+            found.append([each.tolist() for each in self._colors(side, keys, modules, radii, ways)])
+        return tuple(zip(*found, strict=True))
+
+    def _colors(
+        self, side: int, keys: Keys, modules: Modules, radii: tuple[int, ...], ways: tuple[Edges | None, ...]
+    ) -> list[Words]:
         import numpy as np
 
-        found = []
-        mates = (self.match.mate_a, self.match.mate_b)
-        for side, label in enumerate(self._labels(keys, modules)):
-            mate = np.array(mates[side], dtype=np.int64)
-            anchor = mate if side else np.arange(len(mate))
-            color = label.copy()
-            paired, grouped = mate >= 0, mate == GROUPED
-            color[paired] = _mix((anchor[paired] * 2 + 3).astype(np.uint64))
-            color[grouped] = _mix(np.ones(1, dtype=np.uint64))
-            ways = tuple(edges if wanted else None for edges, wanted in zip(self.edges[side], (up, down), strict=True))
-            found.append(_rounds(color, mate == FREE, ways, radius))
-        return found[0], found[1]
+        mate = np.array((self.match.mate_a, self.match.mate_b)[side], dtype=np.int64)
+        anchor = mate if side else np.arange(len(mate))
+        color = self._labels(keys, modules)[side].copy()
+        paired, grouped = mate >= 0, mate == GROUPED
+        color[paired] = _mix((anchor[paired] * 2 + 3).astype(np.uint64))
+        color[grouped] = _mix(np.ones(1, dtype=np.uint64))
+        return _rounds(color, mate == FREE, ways, radii)
 
     def _labels(self, keys: Keys, modules: Modules) -> tuple[Words, Words]:
         """Return the colours of nodes by key and module alone; the last ones are kept, for they are asked for again."""
@@ -102,14 +111,11 @@ class Painter:
             self.labels = (keys, modules, (found[0], found[1]))
         return self.labels[2]
 
-    def lists(self, keys: Keys, modules: Modules, radius: int, *, up: bool = True, down: bool = True) -> Keys:
-        """Return colours as numbers, to be used in place of match keys."""
-        ours, theirs = self(keys, modules, radius, up=up, down=down)
-        return ours.tolist(), theirs.tolist()
 
-
-def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges | None, ...], radius: int) -> Words:
-    """Refine the colours of the free nodes `radius` times."""
+def _rounds(
+    base: Words, free: NDArray[np.bool_], edges: tuple[Edges | None, ...], radii: tuple[int, ...]
+) -> list[Words]:
+    """Refine the colours of the free nodes, and return what they are after so many rounds each."""
     import numpy as np
 
     nodes = np.flatnonzero(free)
@@ -123,15 +129,18 @@ def _rounds(base: Words, free: NDArray[np.bool_], edges: tuple[Edges | None, ...
             starts = np.flatnonzero(np.r_[True, learner[1:] != learner[:-1]])
             relevant.append((place[learner[starts]], source, np.uint64(salt), starts))
     color = base.copy()
+    found: dict[int, Words] = {}
     with np.errstate(over="ignore"):
         own = base[nodes] * np.uint64(_GOLDEN)
-        for _ in range(radius):
+        for radius in range(1, max(radii) + 1):
             total = own.copy()
             for owners, near, way, starts in relevant:
                 told = _mix(color ^ way)[near] if len(near) > len(color) else _mix(color[near] ^ way)
                 total[owners] += np.add.reduceat(told, starts)
             color[nodes] = _mix(total)
-    return color
+            if radius in radii:
+                found[radius] = color.copy()
+    return [found[radius] for radius in radii]
 
 
 def _mix(words: Words) -> Words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from graphlens.diff.search.agreement import Assignment, Pair
 from graphlens.diff.search.colors import forms
@@ -12,6 +13,9 @@ from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.merkle import Keys
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
+
+if TYPE_CHECKING:
+    from graphlens.diff.search.flat import Flags
 
 WIDE, FEW = 64, 8
 _FIXED = ("signature", "pinned", "provenance")
@@ -26,8 +30,22 @@ class Ground:
         self.now = Assignment((self.a, self.b), mates)
         self.modules = modules[::-1] if flip else modules
         self.match, self.flip = match, flip
-        paired, self.same = agreeing((self.a, self.b), self.now.mate_a)
-        self.apart: list[int] = (paired & ~self.same).nonzero()[0].tolist()
+
+    def renew(self) -> None:
+        """Forget what followed from pairs, which are others now."""
+        for name in ("_agreeing", "known"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def _agreeing(self) -> tuple[Flags, Flags]:
+        return agreeing((self.a, self.b), self.now.mate_a)
+
+    @property
+    def apart(self) -> list[int]:
+        """The nodes whose partner has another key or other operands."""
+        paired, same = self._agreeing
+        found: list[int] = (paired & ~same).nonzero()[0].tolist()
+        return found
 
     @cached_property
     def known(self) -> tuple[set[int], set[int]]:
@@ -36,7 +54,7 @@ class Ground:
         fixed = (i for i, j in enumerate(self.match.mate_a) if j >= 0 and how[i].startswith(_FIXED))
         found = {self.match.mate_a[i] for i in fixed} if self.flip else set(fixed)
         turned = {i for i in self.apart if self.a.commutative[i] and self._turned(i)}
-        same = self.same.tolist()
+        same = self._agreeing[1].tolist()
         for i, ours in enumerate(self.a.operands):
             if ours and found.issuperset(ours) and (same[i] or i in turned) and not effect[i]:
                 found.add(i)

@@ -43,9 +43,9 @@ def repeated_step(match: Match, painter: Painter, keys: Keys, modules: Modules) 
 
     tables = (match.b, match.a) if flip else (match.a, match.b)
     mates = side((match.mate_a, match.mate_b))
-    onward = Onward(tables, mates, tuple(side(painter.lists(keys, modules, gap, up=False)) for gap in GAPS_ON))
+    onward = Onward(tables, mates, tuple(map(side, painter.lists(keys, modules, GAPS_ON, up=False))))
     onward.run(free)
-    backward = Backward(tables, mates, tuple(side(painter.lists(keys, modules, gap, down=False)) for gap in GAPS_BACK))
+    backward = Backward(tables, mates, tuple(map(side, painter.lists(keys, modules, GAPS_BACK, down=False))))
     backward.run(free[::-1])
     found = _compare(free, onward, backward)
     if flip:
@@ -66,12 +66,16 @@ def repeated_step(match: Match, painter: Painter, keys: Keys, modules: Modules) 
 
 def flipped(match: Match) -> bool:
     """Whether to turn the two programs round, so that it does not matter which is called `a`."""
-    return _stature(match.b) < _stature(match.a)
+    ours, theirs = _size(match.a), _size(match.b)
+    return theirs < ours if theirs != ours else _calls(match.b) < _calls(match.a)
 
 
-def _stature(table: Table) -> tuple[int, int, list[tuple[str, int]]]:
-    counts = Counter(node.target for node in table.nodes if node.op == "call_function")
-    return len(table), sum(map(len, table.operands)), sorted(counts.items())
+def _size(table: Table) -> tuple[int, int]:
+    return len(table), sum(map(len, table.operands))
+
+
+def _calls(table: Table) -> list[tuple[str, int]]:
+    return sorted(Counter(node.target for node in table.nodes if node.op == "call_function").items())
 
 
 def _compare(free: list[int], onward: Wave, backward: Wave) -> Found:

@@ -1,7 +1,7 @@
 """Pairs that were shifted by one: where a layer was taken out, what follows it is computed from the same and is not it.
 
 A pair whose keys or names differ is held against a node without a partner that has the other's key and module. With its
-neighbours it takes over if fewer keys and operands differ then. Names never decide: a tracer counts them anew.
+neighbours it takes over if more keys and operands agree then. Names never decide: a tracer counts them anew.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from graphlens.diff.search.agreement import Assignment
 from graphlens.diff.search.flat import flat
 from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.merkle import Keys
@@ -17,7 +18,6 @@ from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 _CANDIDATES, _LARGEST, _MANY_USES = 4, 512, 24
-_KEY = 3
 _FIXED = ("pinned", "signature", "")
 Plan = dict[int, int]
 
@@ -140,32 +140,14 @@ def _users(table: Table, i: int, key: list[int]) -> dict[tuple[int, int], int]:
 
 
 def _take_over(side: Side, plan: Plan) -> int:
-    """Carry a plan out if less differs with it."""
-    before = {side.back[y]: y for y in plan.values() if side.back[y] >= 0}
-    near = {*plan, *before}
-    near |= {use >> SLOT_BITS for x in near for use in side.own.users[x]}
-    gone = dict.fromkeys(before, FREE)
-    if _cost(side, near, {**gone, **plan}) >= _cost(side, near, {}):
+    """Carry a plan out if more agrees with it."""
+    trial = Assignment((side.own, side.other), (side.mate, side.back))
+    if sum(trial.assign(x, y) for x, y in plan.items()) <= 0:
         return 0
     own_is_a = side.own is side.match.a
-    for x, y in before.items():
-        side.match.part(*((x, y) if own_is_a else (y, x)))
-    note = ("with the one beside it more would differ",)
+    for y in plan.values():
+        x = side.back[y]
+        if x >= 0:
+            side.match.part(*((x, y) if own_is_a else (y, x)))
+    note = ("with the one beside it less would agree",)
     return sum(side.match.pair(*((x, y) if own_is_a else (y, x)), "similar", 0.8, note) for x, y in plan.items())
-
-
-def _cost(side: Side, near: set[int], changed: Mapping[int, int]) -> int:
-    """Count keys, operands and lone nodes that differ, with some partners changed."""
-    worse = 0
-    for x in near:
-        y = changed.get(x, side.mate[x])
-        if y < 0:
-            worse += y == FREE
-            continue
-        worse += _KEY * (side.key[x] != side.key_there[y])
-        ours = [changed.get(p, side.mate[p]) for p in side.own.operands[x]]
-        theirs = side.other.operands[y]
-        if side.own.commutative[x]:
-            ours, theirs = sorted(ours), sorted(theirs)
-        worse += sum(p != q for p, q in zip(ours, theirs, strict=False)) + abs(len(ours) - len(theirs))
-    return worse

@@ -7,58 +7,71 @@ and the two are compared as wholes. What is clearly better is taken; where neith
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graphlens.diff.search.agreement import Pair
 from graphlens.diff.search.doubts import doubts, gaps
 from graphlens.diff.search.ground import Ground
 from graphlens.diff.search.leftover import Entry
 from graphlens.diff.search.match import GROUPED, Match
+from graphlens.diff.search.repeated import flipped
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.stretch import FILL, SLIDE, SWAP, WHOLE, Stretch, Stretches
 
 SMALLEST = 64
 """Graphs of fewer nodes have no room for stretches; in them every pair is looked at by itself."""
 _LEAST, _MUCH = 6, 4
-_ROUNDS = 6
+_ROUNDS, _REPAIRS = 6, 3
 Side = tuple[int, int]
 
 
-def shifts_step(match: Match, modules: Modules, *, flip: bool) -> tuple[int, list[Entry]]:
-    """Move stretches to where they agree better; return how many nodes, and classes of those that agree as well elsewhere.
-
-    `flip` turns the two programs round, so that it does not matter which is called `a`.
-    """
+def shifts_step(match: Match, modules: Modules, again: Callable[[], None]) -> list[Entry]:
+    """Move stretches to where they agree better, and search `again` from there; return classes of those that agree as well elsewhere."""
     if min(len(match.a), len(match.b)) < SMALLEST:
-        return 0, []
+        return []
+    undecided: list[Entry] = []
+    ground = Ground(match, modules, flip=flipped(match))
+    for _ in range(_REPAIRS):
+        moved, more = _repair(match, ground)
+        undecided += more
+        if not moved:
+            break
+        again()
+        ground.renew()
+    return undecided
+
+
+def _repair(match: Match, ground: Ground) -> tuple[int, list[Entry]]:
     moved = 0
-    if max(modules[0], default=-1) < 0 and len(match.a) <= WHOLE:
-        moved += _fill(match, modules, flip=flip)
+    if max(ground.modules[0], default=-1) < 0 and len(match.a) <= WHOLE:
+        moved += _fill(match, ground)
     found: list[Stretch] = []
-    ground = Ground(match, modules, flip=flip)
     for _ in range(_ROUNDS):
-        made, found = _round(match, ground, flip=flip)
+        made, found = _round(match, ground)
         moved += made
         if not made:
             break
-        ground = Ground(match, modules, flip=flip)
+        ground.renew()
     if found:
         found.append(Stretch([], 0, _rest_of_stack(ground, found)))
-    return moved, _set_aside(match, found, flip=flip)
+    return moved, _set_aside(match, found, flip=ground.flip)
 
 
-def _fill(match: Match, modules: Modules, *, flip: bool) -> int:
+def _fill(match: Match, ground: Ground) -> int:
     """Pair free nodes along edges from matched ones: whoever has more free nodes must not win for that."""
-    ground = Ground(match, modules, flip=flip)
     stretches = Stretches(ground)
     made = 0
     for seed in list(gaps(ground)):
         if ground.fits(*seed):
             stretch = stretches.follow(seed, FILL)
             if stretch.decisive:
-                made += _move(match, stretch.best, flip=flip)
+                made += _move(match, stretch.best, flip=ground.flip)
+    if made:
+        ground.renew()
     return made
 
 
-def _round(match: Match, ground: Ground, *, flip: bool) -> tuple[int, list[Stretch]]:
+def _round(match: Match, ground: Ground) -> tuple[int, list[Stretch]]:
     stretches = Stretches(ground)
     found: list[Stretch] = []
     made = 0
@@ -68,7 +81,7 @@ def _round(match: Match, ground: Ground, *, flip: bool) -> tuple[int, list[Stret
         for way in (SLIDE, SWAP):
             stretch = stretches.follow(seed, way)
             if stretch.decisive:
-                made += _move(match, stretch.best, flip=flip)
+                made += _move(match, stretch.best, flip=ground.flip)
                 break
             if len(stretch.open) >= _LEAST:
                 found.append(stretch)

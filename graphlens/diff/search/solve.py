@@ -13,7 +13,7 @@ from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, 
 from graphlens.diff.search.match import GROUPED, Homes, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
-from graphlens.diff.search.repeated import flipped, repeated_step
+from graphlens.diff.search.repeated import repeated_step
 from graphlens.diff.search.replay import replay_step
 from graphlens.diff.search.shifted import unshift_step
 from graphlens.diff.search.shifts import SMALLEST, shifts_step
@@ -28,7 +28,6 @@ _SMALL = 128
 _RADII = (3, 3, 2, 1)
 _WALKS, _TINY = 3, 16
 _ROUNDS = 64
-_REPAIRS = 3
 _LABELS = ("", " up to sizes", " up to literals")
 
 
@@ -70,12 +69,7 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     told = homes is not None or min(len(match.a), len(match.b)) < SMALLEST
     if told and unshift_step(match, full.keys, modules):
         _pairs(match, full, intern, modules, regions)
-    for _ in range(_REPAIRS):
-        moved, more = shifts_step(match, modules, flip=flipped(match))
-        undecided += more
-        if not moved:
-            break
-        _pairs(match, full, intern, modules, regions)
+    undecided += shifts_step(match, modules, partial(_pairs, match, full, intern, modules, regions))
     if match.open() and pair_named(match, full.keys, modules):
         _pairs(match, full, intern, modules, regions)
     match.homes = homes

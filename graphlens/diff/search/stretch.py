@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -39,10 +40,15 @@ class Stretches:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.seen: set[Pair] = set()
-        now, a, b = ground.now, ground.a, ground.b
-        self.budget = max(_PART, _TIMES * len(a) if len(a) <= WHOLE else 0)
-        self.spare = Counter(b.key[j] for j, mate in enumerate(now.mate_b) if mate == FREE)
-        self.spare.subtract(Counter(a.key[i] for i, mate in enumerate(now.mate_a) if mate == FREE))
+        self.budget = max(_PART, _TIMES * len(ground.a) if len(ground.a) <= WHOLE else 0)
+
+    @cached_property
+    def spare(self) -> Counter[int]:
+        """How many more free nodes of each kind the second side has."""
+        now, a, b = self.ground.now, self.ground.a, self.ground.b
+        found = Counter(b.key[j] for j, mate in enumerate(now.mate_b) if mate == FREE)
+        found.subtract(Counter(a.key[i] for i, mate in enumerate(now.mate_a) if mate == FREE))
+        return found
 
     def follow(self, seed: Pair, way: int) -> Stretch:
         """Go on from one pair, always to the one that its neighbours speak most for.

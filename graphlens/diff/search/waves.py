@@ -34,23 +34,31 @@ class Wave:
 
     def run(self, free: Iterable[int]) -> None:
         """Pair node by node, the most careful level first, and go on from each pair."""
-        start = [i for i in free if any(self.mate_a[p] >= 0 for p in self.behind(i))]
-        queues = [deque(start) for _ in range(len(self.gaps) + 1)]
-        waiting = [set(start) for _ in queues]
+        mate_a, mate_b = self.mate_a, self.mate_b
+        start = [i for i in free if any(mate_a[p] >= 0 for p in self.behind(i))]
+        levels = range(len(self.gaps) + 1)
+        queues: list[deque[int]] = [deque() for _ in levels]
+        waiting: list[set[int]] = [set() for _ in levels]
+        queues[0].extend(start)
+        waiting[0].update(start)
         while True:
-            level = next((at for at, queue in enumerate(queues) if queue), -1)
+            level = next((at for at in levels if queues[at]), -1)
             if level < 0:
                 return
             i = queues[level].popleft()
             waiting[level].discard(i)
-            if self.mate_a[i] != FREE or not self._worth(i):
+            if mate_a[i] != FREE or not self._worth(i):
                 continue
-            for each, j in self.look(i, level):
-                self.mate_a[each], self.mate_b[j] = j, each
-                for queue, known in zip(queues, waiting, strict=True):
-                    fresh = [near for near in self.ahead(each) if near not in known]
-                    known.update(fresh)
-                    queue.extend(fresh)
+            found = self.look(i, level)
+            if (found is None or found[0] != i) and level < levels[-1] and i not in waiting[level + 1]:
+                waiting[level + 1].add(i)
+                queues[level + 1].append(i)
+            if found is not None:
+                each, j = found
+                mate_a[each], mate_b[j] = j, each
+                fresh = [near for near in self.ahead(each) if near not in waiting[0]]
+                waiting[0].update(fresh)
+                queues[0].extend(fresh)
 
     def _worth(self, i: int) -> bool:
         """Whether to look: what has very many operands is not looked at anew for each of them."""
@@ -59,25 +67,22 @@ class Wave:
         self.looks[i] = self.looks.get(i, 0) + 1
         return self.looks[i] <= _LOOKS
 
-    def look(self, i: int, level: int) -> Iterator[Pair]:
-        """Yield at most one pair for node `i`, or for one just ahead of it."""
+    def look(self, i: int, level: int) -> Pair | None:
+        """Return a pair for node `i`, or for one just ahead of it."""
         if level == self.strict:
             j = self.surely(i)
-            if j >= 0:
-                yield i, j
-            return
+            return (i, j) if j >= 0 else None
         gap = self.gaps[level - (level > self.strict)]
         j = self.near(i, gap)
         if j >= 0:
-            yield i, j
-            return
+            return i, j
         for each in (i, *self.ahead(i)[:_WIDE]):
             if len(self.a.operands[each]) > _WIDE:
                 continue
             found = {j for j in self.beyond(each, gap) if self.mate_b[j] == FREE and self.fits(each, j)}
             if len(found) == 1:
-                yield each, found.pop()
-                return
+                return each, found.pop()
+        return None
 
     def ahead(self, i: int) -> list[int]:
         """Return free nodes that the walk comes to from `i`."""
