@@ -67,7 +67,7 @@ def _render(program: Program, options: argparse.Namespace) -> str:
 
 def _found(program: Program, query: str, form: str) -> str:
     from graphlens.program.listing import node_line
-    from graphlens.program.query import find
+    from graphlens.program.query import find, hint
 
     nodes = list(find(program, query))
     if form == "json":
@@ -77,7 +77,8 @@ def _found(program: Program, query: str, form: str) -> str:
     if form != "text":
         raise GraphLensError(f"--find prints nodes as text or json, not as {form}; drop --find or --format")
     lines = [f"{path + ': ' if path else ''}{node_line(node)}" for path, node in nodes]
-    return "\n".join([*lines, f"{len(nodes)} node{'s' * (len(nodes) != 1)} found"])
+    why = "" if nodes else hint(program, query)
+    return "\n".join([*lines, f"{len(nodes)} node{'s' * (len(nodes) != 1)} found{f': {display(why)}' if why else ''}"])
 
 
 def _diff(options: argparse.Namespace) -> int:

@@ -33,6 +33,9 @@ _KEPT: Final = ACCEPTED_BY_RULE | {"dialect"}
 
 _EDITS: Final = ("op", "target", "args", "kwargs")
 
+_WRITTEN: Final = (*_EDITS, "name")
+"""What the code says that FX generates of a node."""
+
 Key = tuple[str, str]
 """Graph path and node name in `a`."""
 
@@ -46,9 +49,12 @@ class Causes:
         self.edited: set[Key] = set()
         self.retargeted: set[Key] = set()
         self.reopened: set[Key] = set()
+        self.rewritten: set[Key] = set()
         for item in placed:
             if item.a is not None and item.b is not None:
                 key, finding = (item.graph, item.a.name), item.finding
+                if finding.field in _WRITTEN:
+                    self.rewritten.add(key)
                 if finding.field.startswith("val"):
                     self.facets[key].add(finding.field)
                 elif finding.field in _EDITS and finding.kind == "changed" and finding.aspect not in _KEPT:
@@ -75,6 +81,8 @@ class Causes:
         key = (item.graph, a.name)
         if (field == "target" and key in self.reopened) or (field in _DERIVED and self.facets.get(key)):
             return a.name
+        if field == "stack_trace":
+            return a.name if item.finding.aspect == "generated" and key in self.rewritten else ""
         if field in ("args", "kwargs"):
             # another function has other arguments, but still works on the same operands
             if item.finding.aspect == "assertion":  # what is asserted of a value that is another follows from that

@@ -79,7 +79,7 @@ def compare(
     settings = make_settings(
         profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
     )
-    check_selectors((*settings.ignore, *settings.severities), programs=(a, b))
+    check_selectors((*settings.ignore, *settings.severities), (a, b))
     for side, program in (("a", a), ("b", b)):
         if ROOT not in program.graphs:
             raise DiffError(f"{side} has no root graph, only {list(program.graphs)[:5]}: there is nothing to compare")

@@ -141,7 +141,10 @@ class Diff(Displayable):
         return summary_table(self.rows)
 
     def by_module(self) -> pd.DataFrame:
-        """Count the rows of each module, one column per severity, worst modules first."""
+        """Count the rows of each module, one column per severity, then all ``rows`` and ``roots``; the worst roots first.
+
+        The module ``""`` holds what lies in no module: rows of the program itself, inputs, nodes of the outermost one.
+        """
         from graphlens.diff.tables import module_table
 
         return module_table(self.rows)

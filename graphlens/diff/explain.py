@@ -6,8 +6,10 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec import structs
+
 from graphlens.diff.alignment import Alignment, GraphAlignment, bodies_of_ambiguous
-from graphlens.diff.rows import Mismatch
+from graphlens.diff.rows import Mismatch, rank
 from graphlens.diff.severity import rule_for
 from graphlens.diff.wording import phrase
 from graphlens.errors import DiffError
@@ -22,6 +24,10 @@ _RUNGS: Final = {
     "up to target": "compared by its surroundings, for it calls another function",
 }
 """What each rung of the ladder leaves out."""
+
+_MOST_PARTNERS: Final = 8
+_BY_PLACE: Final = ("placeholder", "get_attr", "output")
+"""Their target is a name of their own: it says nothing about what they could be on the other side."""
 
 
 def explain(a: Program, b: Program, alignment: Alignment, rows: Iterable[Mismatch], node: str | tuple[str, str]) -> str:
@@ -85,6 +91,7 @@ def _lines(
             ours, theirs = group.a, group.b
             yield f"one of a group: [{', '.join(group.a)}] became [{', '.join(group.b)}], {group.match}, confidence {group.confidence:.2f}"
             yield from (f"  because {witness}" for witness in group.witnesses)
+            yield from _partners(two if side == "a" else one, group.b if side == "a" else group.a, side)
     for unclear in aligned.ambiguous:
         if name in getattr(unclear, side):
             ours, theirs = unclear.a, unclear.b
@@ -97,28 +104,43 @@ def _lines(
     yield from _differences(aligned, rows, ours, theirs)
 
 
+def _partners(graph: Graph, names: tuple[str, ...], side: str) -> Iterator[str]:
+    """Write the nodes of the other side of a group."""
+    other = "b" if side == "a" else "a"
+    yield from (f"{other}  {node_line(graph[name])}" for name in names[:_MOST_PARTNERS])
+    if len(names) > _MOST_PARTNERS:
+        yield f"{other}  and {len(names) - _MOST_PARTNERS:,} more"
+
+
 def _candidates(aligned: GraphAlignment, graphs: tuple[Graph, Graph], name: str, side: str) -> str:
     """Name the nodes of the other side that call the same and have no partner either."""
     own, other = graphs if side == "a" else graphs[::-1]
     lone = aligned.only_b if side == "a" else aligned.only_a
-    alike = [each for each in lone if (other[each].op, other[each].target) == (own[name].op, own[name].target)]
+    kind, called = own[name].op, own[name].target
+    alike = [each for each in lone if other[each].op == kind and (kind in _BY_PLACE or other[each].target == called)]
     if not alike:
-        return f"  candidates: none, every other {display(own[name].target)} there has a partner of its own"
+        what = kind if kind in _BY_PLACE else display(called)
+        there = any(each.op == kind and (kind in _BY_PLACE or each.target == called) for each in other.nodes)
+        return (
+            f"  candidates: none, {f'every {what} there has a partner of its own' if there else f'there is no {what}'}"
+        )
     return f"  candidates: {', '.join(alike[:20])}{' …' if len(alike) > 20 else ''}; their neighbours say otherwise or nothing"
 
 
 def _differences(
     aligned: GraphAlignment, rows: Iterable[Mismatch], ours: tuple[str, ...], theirs: tuple[str, ...]
 ) -> Iterator[str]:
-    found = False
-    for row in rows:
-        here = row.graph == aligned.path_a or row.graph_b == aligned.path_b
-        if here and (row.node_a in ours or (row.node_b is not None and row.node_b in theirs)):
-            found = True
-            rule = rule_for(row.field, row.kind, row.aspect)
-            yield f"{row.severity}: {phrase(row)}"
-            yield f"  {rule.why}" + (f" ({rule.issue})" if rule.issue else "")
-            if row.inherited_from:
-                yield f"  follows from {row.inherited_from}"
+    found = [
+        row
+        for row in rows
+        if (row.graph == aligned.path_a or row.graph_b == aligned.path_b)
+        and (row.node_a in ours or (row.node_b is not None and row.node_b in theirs))
+    ]
+    for row in sorted(found, key=lambda row: (row.cause == "inherited", rank(row.severity))):
+        rule = rule_for(row.field, row.kind, row.aspect)
+        yield f"{row.severity}: {phrase(structs.replace(row, graph='', module='', source=''))}"
+        yield f"  {rule.why}" + (f" ({rule.issue})" if rule.issue else "")
+        if row.inherited_from:
+            yield f"  follows from {row.inherited_from}"
     if not found:
         yield "no difference"

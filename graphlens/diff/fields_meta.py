@@ -1,6 +1,6 @@
 """The metadata of two matched nodes, key by key, without what depends on the process that wrote it.
 
-Never compared: the `graph_id` of `from_node` entries (addresses), module keys that are addresses, absolute `seq_nr`s
+Never compared: the number in ``<eval_with_key>.183`` (a counter of the process), the `graph_id` of `from_node` entries (addresses), module keys that are addresses, absolute `seq_nr`s
 (counters of the process; their order is compared).
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 from graphlens.diff.meta_text import VALUES, meta_finding
 from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding
-from graphlens.diff.settings import StackTraces
+from graphlens.diff.settings import StackTraces, steady_trace, without_generated
 from graphlens.diff.values import compare_values
 from graphlens.program.argument import (
     Argument,
@@ -91,7 +91,7 @@ class MetaComparer:
     def _difference(self, key: str, a: Any, b: Any) -> str | None:
         """Say in which aspect two values of a key differ (``""``: nothing special); `None` if they do not."""
         if key == "stack_trace" and isinstance(a, str) and isinstance(b, str):
-            return None if self._same_trace(a, b) else "layout" if a.split() == b.split() else ""
+            return None if self._same_trace(a, b) else _trace_aspect(a, b)
         if key == "nn_module_stack" and _all(a, ModuleCall) and _all(b, ModuleCall):
             return _module_stacks(a, b)
         if key == "from_node" and _all(a, Provenance) and _all(b, Provenance):
@@ -152,6 +152,14 @@ class MetaComparer:
             elif not same_literal(left, right):
                 return False
         return True
+
+
+def _trace_aspect(a: str, b: str) -> str:
+    """Say whether two stack traces differ in blanks only, or in nothing but code that FX generated."""
+    if a.split() == b.split():
+        return "layout"
+    ours, theirs = without_generated(steady_trace(a)), without_generated(steady_trace(b))
+    return "generated" if ours == theirs and (ours or "<eval_with_key>" in a) else ""
 
 
 def _empty(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Final
 
 from graphlens.diff.alignment import Ambiguous, Group
@@ -12,10 +13,12 @@ from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.matching import GraphMatch
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind, shorten
+from graphlens.diff.wording import times
 from graphlens.program.graph import Node
 
 UNEVEN: Final = "uneven"
-_FEW: Final = 8
+_SHORT: Final = 72
+"""Longer lists of what is called say how many of each there are."""
 
 
 def unclear_nodes(match: GraphMatch, lone: LoneNodes) -> Iterator[Placed]:
@@ -89,11 +92,11 @@ def bundle_row(bundle: Group | Ambiguous, ours: list[Node], theirs: list[Node], 
 
 
 def _targets(nodes: list[Node]) -> str:
+    """Write what several nodes call, in their order: ``aten.linear ×3``; of many only the most frequent."""
     targets = [node.target.removesuffix(".default") for node in nodes]
+    text = ", ".join(times(target, len(list(run))) for target, run in groupby(targets))
+    if len(text) <= _SHORT:
+        return text
     found = Counter(targets)
-    if len(found) == 1 and len(targets) > 2:
-        return f"{len(targets)} {targets[0]}"
-    if len(targets) <= _FEW:
-        return ", ".join(targets)
-    most = ", ".join(f"{target} {count}" if count > 1 else target for target, count in found.most_common(2))
-    return f"{len(targets)} nodes ({most}, …)"
+    most = ", ".join(times(target, count) for target, count in found.most_common(2))
+    return f"{len(targets)} nodes ({most}{', …' if len(found) > 2 else ''})"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from typing import Literal as OneOf
 from xml.sax.saxutils import escape, quoteattr
 
+from graphlens.diff.folds import fold, fold_text
 from graphlens.diff.rows import SEVERITIES, Mismatch, Severity, rank
-from graphlens.diff.wording import fold, fold_text
 from graphlens.errors import DiffError
 from graphlens.program.line import display
 
@@ -38,9 +38,8 @@ def to_junit(diff: Diff, fail_on: Severity | Never) -> str:
     cases = [_case(graph or "root", field, rows, limit) for (graph, field), rows in groups.items()]
     worst = diff.worst
     failed = rank(worst) <= limit if worst is not None else not diff.ok and fail_on != NEVER
-    cases.insert(
-        0, _written("graphlens", "verdict", [diff.verdict] if failed else [], [diff.verdict], worst or "unknown")
-    )
+    told = [diff.verdict, *diff.to_text().split("\n")[1:]]
+    cases.insert(0, _written("graphlens", "verdict", told if failed else [], told, worst or "unknown"))
     failures = sum("<failure" in case for case in cases)
     head = f'<testsuite name="graphlens diff" tests="{len(cases)}" failures="{failures}" errors="0" skipped="0">'
     return "\n".join(['<?xml version="1.0" encoding="utf-8"?>', head, *cases, "</testsuite>"]) + "\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from graphlens.diff.rows import PATTERN_COLUMNS
+from graphlens.diff.folds import fold, fold_text
+from graphlens.diff.layers_text import numbered
 from graphlens.diff.verdict import roots
-from graphlens.diff.wording import fold, fold_text, plural
+from graphlens.diff.wording import following, plural
 from graphlens.program.line import display
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _SPECIAL = re.compile(r"([\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)([:.])|([@#])(?=\w)")
+_MOST_REPEATED = 10
 _APART = "&#8203;"
 """A space of no width: GitHub makes no mention and no reference to an issue of what it divides."""
 
@@ -33,24 +35,26 @@ def _unlinked(found: re.Match[str]) -> str:
 def to_markdown(diff: Diff, limit: int) -> str:
     """Write the verdict, a table of folded differences, and a table of repeated edits."""
     mark = "✅" if diff.ok else "❌" if diff.worst == "wrong_result" else "⚠️"
-    lines = [f"{mark} **{escape(diff.verdict)}**", "", f"Proof: {escape(str(diff.proof))}", ""]
+    level, colon, rest = diff.verdict.partition(":")
+    lines = [f"{mark} **{escape(level)}**{colon}{escape(rest)}", "", f"Proof: {escape(str(diff.proof))}", ""]
     if diff.rows:
-        lines += ["| severity | field | kind | rows | what |", "| --- | --- | --- | ---: | --- |"]
-        folds = fold(roots(diff.rows), diff.lone_modules)
+        lines += ["| severity | rows | what |", "| --- | ---: | --- |"]
+        counted = roots(diff.rows)
+        folds = fold(counted, diff.lone_modules)
         for one in folds[:limit]:
-            row = one.example
-            cells = (row.severity, row.family, row.kind, f"{len(one.rows):,}", fold_text(one))
+            cells = (one.example.severity, f"{len(one.rows):,}", fold_text(one))
             lines.append(f"| {' | '.join(map(escape, cells))} |")
         if len(folds) > limit:
             left = sum(len(one.rows) for one in folds[limit:])
             lines += ["", f"and {plural(left, 'row')} more of {plural(len(folds) - limit, 'kind')}"]
-        inherited = sum(row.cause == "inherited" for row in diff.rows)
-        if inherited:
-            lines += ["", f"{plural(inherited, 'row')} more follow from these."]
+        if len(counted) < len(diff.rows):
+            lines += ["", f"{following(len(diff.rows) - len(counted), len(counted))}."]
     repeated = [pattern for pattern in diff.pattern_rows if pattern.count > 1]
     if repeated:
-        columns = PATTERN_COLUMNS[:2] + PATTERN_COLUMNS[3:8]
-        lines += ["", f"| {' | '.join(map(escape, columns))} |", f"|{' --- |' * len(columns)}"]
-        for pattern in repeated[:10]:
-            lines.append(f"| {' | '.join(escape(str(getattr(pattern, name))) for name in columns)} |")
+        lines += ["", "Edits that repeat:", "", "| severity | times | in | edit |", "| --- | ---: | --- | --- |"]
+        for pattern in repeated[:_MOST_REPEATED]:
+            told = (pattern.severity, f"{pattern.count:,}", numbered(pattern.regions), pattern.pattern)
+            lines.append(f"| {' | '.join(map(escape, told))} |")
+        if len(repeated) > _MOST_REPEATED:
+            lines += ["", f"and {len(repeated) - _MOST_REPEATED:,} more"]
     return "\n".join(lines) + "\n"

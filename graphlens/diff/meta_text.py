@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from graphlens.diff.rows import Finding, Kind, shorten
+from graphlens.diff.rows import Finding, Kind, shorten, shorten_apart
+from graphlens.diff.settings import steady_trace
 from graphlens.program.argument import argument_text
 from graphlens.program.frames import frame_text, parse_stack_trace, source_text
 from graphlens.program.graph import ModuleCall, Provenance
@@ -42,9 +43,15 @@ def _keys(stack: tuple[ModuleCall, ...]) -> str:
 
 def _first_frames(a: str, b: str) -> tuple[str, str]:
     """Write the first frames in which two stack traces differ, where the user's own lines are the same."""
+    a, b = steady_trace(a), steady_trace(b)
     pairs = zip_longest(parse_stack_trace(a), parse_stack_trace(b))
-    texts = [(frame_text(x) or _NO_FRAME, frame_text(y) or _NO_FRAME) for x, y in pairs if x != y]
-    return next((pair for pair in texts if pair[0] != pair[1]), None) or _first_difference(a, b)
+    parted = [(x, y) for x, y in pairs if x != y]
+    texts = [(frame_text(x) or _NO_FRAME, frame_text(y) or _NO_FRAME) for x, y in parted]
+    places = next((pair for pair in texts if pair[0] != pair[1]), None)
+    code = next(((x.text, y.text) for x, y in parted if x is not None and y is not None and x.text != y.text), None)
+    if places is None and code is not None:
+        return shorten_apart(*code)
+    return places or _first_difference(a, b)
 
 
 def _first_difference(a: str, b: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from msgspec import structs
 from graphlens.diff.computation import explains_refusal
 from graphlens.diff.rows import Mismatch, Pattern, Severity, rank, shorten
 from graphlens.diff.slots import Slot, Slots, gone_modules, held, home_of, slots_of, split_module
-from graphlens.diff.wording import plural
+from graphlens.diff.wording import plural, times
 from graphlens.program.program import ROOT, Program
 
 _NUMBERED_NAME: Final = re.compile(r"_\d+\b")
@@ -213,20 +213,27 @@ def _pattern(regions: tuple[str, ...], edits: list[Edit], found: Mapping[Edit, M
 def _text(row: Mismatch, rows: list[Mismatch]) -> str:
     if len(rows) > 1 and {each.kind for each in rows if each.node} == {row.kind} and row.kind in ("only_a", "only_b"):
         return _lone_text(row, rows)
-    at = f" of {row.target}" if row.target and row.kind not in ("only_a", "only_b") else ""
+    more = f", and {len(rows) - 1} more {'change' if len(rows) == 2 else 'changes'} with it" if len(rows) > 1 else ""
+    return shorten(_one_text(row), 160) + more
+
+
+def _one_text(row: Mismatch) -> str:
+    """Say what one row of a pattern says, of no node in particular."""
+    if row.kind in ("only_a", "only_b"):
+        return f"{row.target} only in {row.kind[-1]}"
+    if row.field == "target" and row.kind == "changed":
+        return f"{row.a} became {row.b}"
+    if row.field == "name":
+        return f"{row.target} renamed"
+    at = f" of {row.target}" if row.target else ""
     sides = f": {row.a} → {row.b}" if row.a and row.b and row.family not in _UNTOLD else ""
-    what = (
-        f"{row.target} only in {row.kind[-1]}"
-        if row.kind in ("only_a", "only_b")
-        else f"{row.where or row.field}{at} {row.kind}{sides}"
-    )
-    return shorten(what, 160) + (f", and {len(rows) - 1} more" if len(rows) > 1 else "")
+    return f"{row.where or row.field}{at} {row.kind}{sides}"
 
 
 def _lone_text(row: Mismatch, rows: list[Mismatch]) -> str:
     """Say what is on one side only: ``only in a: 63 nodes (aten.mul.Tensor 9, aten.linear.default 7, …), 9 weights``."""
     targets = Counter(each.target for each in rows if each.node)
-    most = ", ".join(f"{target} {count}" if count > 1 else target for target, count in targets.most_common(3))
+    most = ", ".join(times(target, count) for target, count in targets.most_common(3))
     more = ", …" if len(targets) > 3 else ""
     weights = sum(each.family in ("weights", "constants") for each in rows)
     state = f", {plural(weights, 'weight')}" if weights else ""

@@ -74,8 +74,9 @@ class Proof(Struct, frozen=True, kw_only=True):
             text = f"identical up to {rules}; {checked}"
         elif self.level == DIFFERENT:
             first = self.refusals[0]
-            place = f" at {first.node_a or first.node_b}" if first.node_a or first.node_b else ""
-            text = f"different: {len(self.refusals)} refused, the first{place}: {first.message}"
+            node = first.node_a or first.node_b
+            where = f" at {node} ({first.message})" if node else f": {first.message}"
+            text = f"different: {len(self.refusals):,} refused{', the first' * (len(self.refusals) > 1)}{where}"
         elif self.level == UNKNOWN:
             text = f"unknown: {self.unknown[0]}" if self.unknown else "unknown"
         else:

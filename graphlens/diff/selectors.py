@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
 from typing import Final, get_args
 
 from graphlens.diff.rows import Kind, Mismatch, family
@@ -14,41 +13,26 @@ from graphlens.program.program import Program
 
 KINDS: Final = (*get_args(Kind), ANY)
 FIELDS: Final = frozenset(
-    {field for field, _, _ in TABLE if field != ANY} | {"kwargs", "seq_nr", "tensor_meta", "original_aten"}
+    {field for field, _, _ in TABLE if field != ANY} | {"kwargs", "meta", "seq_nr", "tensor_meta", "original_aten"}
 )
 _ALIKE: Final = 0.8
 
 
-def check_selectors(
-    selectors: Iterable[Selector], rows: Iterable[Mismatch] = (), programs: Iterable[Program | None] = ()
-) -> None:
+def check_selectors(selectors: Iterable[Selector], programs: Iterable[Program | None]) -> None:
     """Refuse selectors that are misspelt.
 
-    Any metadata key is a field, so a name that nobody knows is taken as it is, unless it is almost that of a field and
-    no node has it.
+    Any metadata key of either program is a field; a pattern may select nothing.
 
     Raises
     ------
     DiffError
-        Something is neither a field nor a pair of field and kind, names no kind, or is almost a field.
+        Something is neither a field nor a pair of field and kind, names no kind, or is a field that nothing has.
     """
-    suspects: dict[str, str] = {}
-    for selector in selectors:
-        check_selector(selector)
-        field, kind = (selector, ANY) if isinstance(selector, str) else selector
-        if kind not in KINDS:
-            raise DiffError(f"{selector!r}: {kind!r} is no kind of difference; choose one of {', '.join(KINDS)}")
-        plain = not any(sign in field for sign in "*?[") and field not in FIELDS
-        close = difflib.get_close_matches(field, sorted(FIELDS), n=1, cutoff=_ALIKE) if plain else []
-        if close:
-            suspects[field] = close[0]
-    if not suspects:
-        return
-    there = {row.field for row in rows} | {row.family for row in rows}
-    there.update(key for program in programs if program is not None for _, node in program.walk() for key in node.meta)
-    for field, close_one in suspects.items():
-        if field not in there:
-            raise DiffError(f"there is no field {field!r}; did you mean {close_one!r}?")
+    for field in _strange(selectors, (), programs):
+        raise DiffError(
+            f"there is no field {field!r}{_meant(field)}, and no node of either program has such metadata; "
+            f"write '{field}*' for what only some programs have"
+        )
 
 
 def check_only(selectors: Iterable[Selector], rows: Iterable[Mismatch], programs: Iterable[Program | None]) -> None:
@@ -57,20 +41,36 @@ def check_only(selectors: Iterable[Selector], rows: Iterable[Mismatch], programs
     Raises
     ------
     DiffError
-        As in `check_selectors`, or there is no such field; the message lists those that have rows.
+        As in `check_selectors`; the message lists the fields that have rows.
     """
-    kept, known = tuple(rows), tuple(programs)
-    chosen = tuple(selectors)
-    check_selectors(chosen, kept, known)
-    names = [selector if isinstance(selector, str) else selector[0] for selector in chosen]
-    there = {name for row in kept for name in (row.field, row.family)}
-    strange = [
-        name for name in names if not any(sign in name for sign in "*?") and not {name, family(name)} & (FIELDS | there)
-    ]
-    if not strange:
+    kept = tuple(rows)
+    for field in _strange(selectors, kept, programs):
+        have = ", ".join(sorted({row.family for row in kept})) or "no field"
+        raise DiffError(f"there is no field {field!r}{_meant(field)}; this diff has rows of {have}")
+
+
+def _strange(
+    selectors: Iterable[Selector], rows: Iterable[Mismatch], programs: Iterable[Program | None]
+) -> Iterator[str]:
+    """Yield the fields that nothing knows, after a look at the form of all selectors."""
+    fields = [_field(selector) for selector in selectors]
+    unknown = [f for f in fields if not any(sign in f for sign in "*?") and not {f, family(f)} & FIELDS]
+    if not unknown:
         return
-    keys = {key for program in known if program is not None for _, node in program.walk() for key in node.meta}
-    for name in strange:
-        if name not in keys and not any(fnmatchcase(name, field) for field in FIELDS):
-            have = ", ".join(sorted({row.family for row in kept})) or "no field"
-            raise DiffError(f"there is no field {name!r}; this diff has rows of {have}")
+    there = {name for row in rows for name in (row.field, row.family)}
+    there.update(key for program in programs if program is not None for _, node in program.walk() for key in node.meta)
+    yield from (field for field in unknown if field not in there)
+
+
+def _field(selector: Selector) -> str:
+    check_selector(selector)
+    field, kind = (selector, ANY) if isinstance(selector, str) else selector
+    if kind not in KINDS:
+        raise DiffError(f"{selector!r}: {kind!r} is no kind of difference; choose one of {', '.join(KINDS)}")
+    return field
+
+
+def _meant(field: str) -> str:
+    """Say which field may have been meant."""
+    close = difflib.get_close_matches(field, sorted(FIELDS), n=1, cutoff=_ALIKE)
+    return f" (did you mean {close[0]!r}?)" if close else ""

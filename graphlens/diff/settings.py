@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from graphlens.diff.severity import Selector, check_selector
 from graphlens.errors import DiffError
-from graphlens.program.frames import TORCH, Frame, frame_rank, parse_stack_trace
+from graphlens.program.frames import TORCH, Frame, frame_rank, is_fx_code, parse_stack_trace
 from graphlens.program.frozen import EMPTY, freeze
 
 PROFILES: Final = ("all", "pytorch")
@@ -73,12 +73,17 @@ class StackTraces(Struct, frozen=True):
 
 EXACT: Final = StackTraces()
 
-_COUNTED = re.compile(r"(?<=<eval_with_key>\.)\d+|(?<=ipykernel_)\d+")
+_COUNTED = re.compile(r"(?<=<eval_with_key>)\.\d+|(?<=ipykernel_)\d+")
 
 
 def steady_trace(trace: str) -> str:
     """Write a stack trace without what depends on the process: numbers of generated FX code, ids of notebook kernels."""
-    return _COUNTED.sub("…", trace)
+    return _COUNTED.sub("", trace)
+
+
+def without_generated(trace: str) -> tuple[Frame, ...]:
+    """Return the frames of a stack trace that are not code that FX generated: it repeats the graph, and stands in no file."""
+    return tuple(frame for frame in parse_stack_trace(trace) if not is_fx_code(frame.file))
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -101,6 +101,8 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("val.type", ANY, "container"): _cosmetic("a list that became a tuple or back, with the same leaves"),
     ("val.type", ANY, "tensor class"): _breaks("passes tell parameters and subclasses apart by type"),
     ("stack_trace", ANY, ANY): _debug("errors and profiles point at no line", "pytorch#105017"),
+    ("stack_trace", "changed", ANY): _debug("errors and profiles point at another line"),
+    ("stack_trace", ANY, "generated"): _cosmetic("code that FX generated from the graph and that stands in no file"),
     ("stack_trace", ANY, "layout"): _cosmetic("the same frames, written with other blanks"),
     ("nn_module_stack", ANY, ANY): _breaks("unflatten, quantizers and partitioners find modules by it", "pytorch#126063"),
     ("nn_module_stack", "added", ANY): _debug("more is known of where the node came from"),

@@ -57,10 +57,18 @@ def summary_table(rows: Sequence[Mismatch]) -> pd.DataFrame:
 
 
 def module_table(rows: Sequence[Mismatch]) -> pd.DataFrame:
-    """One row per module with the number of rows of each severity, worst first."""
+    """One row per module with the number of rows of each severity; those with the worst roots first."""
     modules: dict[str, Counter[str]] = {}
+    counted: dict[str, Counter[str]] = {}
     for row in rows:
         modules.setdefault(row.module, Counter())[row.severity] += 1
-    found = [(name, *(counts[severity] for severity in SEVERITIES), counts.total()) for name, counts in modules.items()]
-    found.sort(key=lambda row: (tuple(-number for number in row[1:-1]), row[0]))  # type: ignore[operator]
-    return pd.DataFrame(found, columns=["module", *SEVERITIES, "rows"])
+        counted.setdefault(row.module, Counter())[row.severity] += row.cause == "root"
+
+    def worst_first(name: str) -> tuple[tuple[int, ...], str]:
+        return tuple(-counts[name][severity] for counts in (counted, modules) for severity in SEVERITIES), name
+
+    found = [
+        (name, *(modules[name][severity] for severity in SEVERITIES), modules[name].total(), counted[name].total())
+        for name in sorted(modules, key=worst_first)
+    ]
+    return pd.DataFrame(found, columns=["module", *SEVERITIES, "rows", "roots"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from graphlens.diff.folds import fold, folded_lines
 from graphlens.diff.layers_text import numbered
-from graphlens.diff.wording import fold, folded_lines, plural
+from graphlens.diff.wording import following
 from graphlens.program.line import display
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def to_text(diff: Diff, limit: int) -> str:
         lines += [f"  {severity:<{width}}  {text}" for severity, text in told]
         inherited = len(diff.rows) - len(roots)
         if inherited and roots:
-            lines.append(f"  {'':<{width}}  {plural(inherited, 'row')} more that follow from these")
+            lines.append(f"  {'':<{width}}  {following(inherited, len(roots))}")
         lines += _repeated(diff)
     return "\n".join(map(display, lines))
 

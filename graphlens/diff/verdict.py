@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphlens.diff.folds import fold, modules_text
 from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
 from graphlens.diff.rows import Mismatch, rank
-from graphlens.diff.wording import counts, fold, modules_text, phrase, plural
+from graphlens.diff.wording import counts, following, phrase, plural
 
 if TYPE_CHECKING:
     from graphlens.diff.diff import Diff
@@ -51,7 +52,7 @@ def _different(diff: Diff) -> str:
     counted = roots(diff.rows)
     follow = len(diff.rows) - len(counted)
     text = f"different: {counts(counted)}{_repeated(diff)}"
-    text += f" ({plural(follow, 'row')} more that follow from these)" if follow else ""
+    text += f" ({following(follow, len(counted))})" if follow else ""
     if diff.proof.level in (IDENTICAL, UP_TO):
         text += f"; the computation itself is proved {_level(diff.proof)}"
     elif diff.proof.level == UNKNOWN:

@@ -1,47 +1,38 @@
-"""Differences in words: one row as a phrase, and many like rows folded into one line."""
+"""Differences in words: one row as a phrase."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Final
 
-from msgspec import Struct
-
-from graphlens.diff.layers_text import is_counter, numbered, numbered_shape, ranges
-from graphlens.diff.modules import LoneModule
-from graphlens.diff.rows import PROGRAM, Mismatch, family, rank, shorten
+from graphlens.diff.rows import PROGRAM, Mismatch, rank, shorten
 
 _TEXT_LIMIT: Final = 72
-_TELLING: Final = ("val", "signature.inputs", "signature.outputs", "op", "verifier", "schema_version", "opset_version")
-_LITERALS: Final = ("literal", "device", "specialised", "generalised", "default", "container")
 _TOLD_BY_ASPECT: Final = {
     "layout": "laid out otherwise",
-    "keyword": "given by keyword on one side",
+    "generated": "of generated code changed",
+    "keyword": "given by keyword on one side,",
     "tied": "read by another name of the same tensor",
     "handed on": "read before or after a step that hands it on",
     "same elements": "changed, with the same elements,",
 }
 _STORED: Final = ("weights", "constants")
-_ITEM: Final = re.compile(r"\[.*\]$", re.DOTALL)
-
-
-class Fold(Struct, frozen=True):
-    """Rows that say the same of many nodes, or all that says that some `modules` are on one side only: one line of a text."""
-
-    rows: tuple[Mismatch, ...]
-    modules: tuple[LoneModule, ...] = ()
-
-    @property
-    def example(self) -> Mismatch:
-        """The first of the worst rows."""
-        return min(self.rows, key=lambda row: rank(row.severity)) if self.modules else self.rows[0]
 
 
 def plural(count: int, word: str) -> str:
     """Write ``1 node`` or ``2 nodes``."""
     return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def times(text: str, count: int) -> str:
+    """Write ``aten.linear`` or ``aten.linear ×3``."""
+    return f"{text} ×{count:,}" if count > 1 else text
+
+
+def following(count: int, roots: int) -> str:
+    """Say how many rows follow from the roots: ``1 more row follows from these``."""
+    return f"{count:,} more {'row follows' if count == 1 else 'rows follow'} from {'it' if roots == 1 else 'these'}"
 
 
 def place(row: Mismatch) -> str:
@@ -58,21 +49,31 @@ def phrase(row: Mismatch) -> str:
     """Say what one row says, without its severity: ``args[1] changed on add_3 (layers.0): 2 → 3``."""
     if row.node_a is None and row.node_b is None:
         subject = row.field if row.graph in ("", PROGRAM) else f"{row.field} of graph {row.graph}"
-        return f"{subject} {verb(row)}{_sides(row)}"
+        return f"{subject} {verb(row)}{sides_text(row)}"
     if row.field == "target" and row.kind in ("only_a", "only_b"):
         return f"{place(row)} is only in {row.kind[-1]}: {row.target}"
     if row.kind == "ambiguous" and None in (row.node_a, row.node_b) and row.inherited_from:
         return f"{place(row)} belongs to {row.inherited_from}, which is ambiguous: {row.target}"
     if row.kind == "ambiguous":
-        why = "there are not as many of them" if row.aspect == "uneven" else row.aspect
-        return f"which of [{_short(row.a)}] became which of [{_short(row.b)}] is not decided: {why}"
+        return f"which of [{short(row.a)}] became which of [{short(row.b)}] is not decided: {why_unclear(row)}"
     if row.field in ("proof", "order") and row.kind == "changed":
-        return f"{row.field} {'changed on' if row.field == 'order' else 'refused at'} {place(row)}: {_short(row.b)}"
+        return f"{row.field} {'changed on' if row.field == 'order' else 'refused at'} {place(row)}: {short(row.b)}"
     if row.field == "name":
         return f"{place(row)} was renamed"
+    if became(row):
+        return f"{short(row.a)} became {short(row.b)} at {place(row)}"
     what = row.where or row.field if row.family in ("args", "kwargs") else row.field
     leaf = row.where if row.family.startswith("val") else ""
-    return f"{what}{leaf} {verb(row)} on {place(row)}{_sides(row)}"
+    return f"{what}{leaf} {verb(row)} on {place(row)}{sides_text(row)}"
+
+
+def why_unclear(row: Mismatch) -> str:
+    return "there are not as many of them" if row.aspect == "uneven" else row.aspect
+
+
+def became(row: Mismatch) -> bool:
+    """Whether several nodes were put in the place of one, or of several."""
+    return row.field == "target" and row.kind == "changed" and isinstance(row.value_a, tuple)
 
 
 def verb(row: Mismatch) -> str:
@@ -88,10 +89,12 @@ def verb(row: Mismatch) -> str:
     return {"only_a": "is only in a", "only_b": "is only in b", "ambiguous": "is ambiguous"}.get(row.kind, row.kind)
 
 
-def _sides(row: Mismatch) -> str:
+def sides_text(row: Mismatch) -> str:
     if row.aspect == "layout":
         return ""
-    a, b = _short(row.a), _short(row.b)
+    a, b = short(row.a), short(row.b)
+    if row.family in _STORED and row.aspect == "value":
+        b = _digest_only(a, b)
     if row.aspect == "exchanged" and row.family in _STORED:
         return f" with {a}" if a == b else f": now {a}, and holds what {b} was"
     if row.kind == "lost" or (a and not b):
@@ -101,119 +104,14 @@ def _sides(row: Mismatch) -> str:
     return f": {a} → {b}" if a or b else ""
 
 
-def _short(text: str) -> str:
+def _digest_only(a: str, b: str) -> str:
+    """Drop what stands before the digest of `b` where `a` says the same: ``f32[4] parameter #1b2c → #93ff``."""
+    before, sign, digest = b.rpartition("#")
+    return sign + digest if sign and a.startswith(before + sign) else b
+
+
+def short(text: str) -> str:
     return shorten(text, _TEXT_LIMIT)
-
-
-def fold(rows: Iterable[Mismatch], modules: Sequence[LoneModule] = ()) -> list[Fold]:
-    """Put rows that say the same of different nodes together, worst first; modules that only one side has lead."""
-    groups: dict[tuple[str, ...], list[Mismatch]] = {}
-    gone: dict[tuple[str, ...], list[Mismatch]] = {}
-    together: dict[tuple[str, ...], list[LoneModule]] = {}
-    for module in modules:
-        together.setdefault((module.side, *numbered_shape(module.module)), []).append(module)
-    for row in rows:
-        home = next((module for module in modules if module.holds(row)), None)
-        if home is None:
-            groups.setdefault(_alike(row), []).append(row)
-        else:
-            gone.setdefault((home.side, *numbered_shape(home.module)), []).append(row)
-    folds = [Fold(tuple(group), tuple(together[key])) for key, group in gone.items()]
-    folds += [Fold(tuple(group)) for group in groups.values()]
-    return sorted(folds, key=lambda f: (rank(f.example.severity), f.example.cause == "inherited"))
-
-
-def _alike(row: Mismatch) -> tuple[str, ...]:
-    """What must agree for two rows to be told in one line."""
-    key = (row.severity, row.cause, row.family, row.kind, row.aspect)
-    if row.family in ("args", "kwargs"):
-        sides = (row.a, row.b) if row.aspect in _LITERALS else ()
-        return (*key, row.target, row.where, *sides)
-    if row.kind == "ambiguous":
-        return (*key[:-1], "uneven" if row.aspect == "uneven" else "", "body" if row.inherited_from else "")
-    if row.kind in ("only_a", "only_b", "lost", "added", "renamed", "moved"):
-        return key
-    if row.family == "val.storage":
-        return (*key, row.where)
-    if row.family.startswith(_TELLING) or row.field == "target":
-        return (*key, row.a, row.b)
-    return key
-
-
-def fold_text(folded: Fold) -> str:
-    """Say what a fold says: ``stack_trace lost on 112 nodes in layers.0..27, for example linear_3 (…)``."""
-    row = folded.example
-    if folded.modules:
-        return f"{modules_text(folded.modules)}: {_most(folded.rows)}"
-    if len(folded.rows) == 1:
-        return phrase(row)
-    if row.node_a is None and row.node_b is None:
-        return _items_text(folded)
-    nodes = len({(r.graph, r.node_a, r.node_b) for r in folded.rows})
-    modules = numbered([r.module for r in folded.rows if r.module])
-    inside = f" in {modules}" if modules else ""
-    if row.field == "target" and row.kind in ("only_a", "only_b"):
-        return (
-            f"{plural(nodes, 'node')} only in {row.kind[-1]}{inside} ({_most(folded.rows)}), for example {place(row)}"
-        )
-    if row.kind == "ambiguous":
-        return _unclear_text(folded, inside)
-    subject = f"{row.where or row.field} of {row.target}" if row.family in ("args", "kwargs") else row.field
-    subject += row.where if row.family.startswith("val") else ""
-    sides = "" if row.field == "name" else _sides(row)
-    return f"{subject} {verb(row)} on {plural(nodes, 'node')}{inside}, for example {place(row)}{sides}"
-
-
-def _unclear_text(folded: Fold, inside: str) -> str:
-    """Say how many nodes are ambiguous: ``which of 30 nodes of a became which of 25 of b is not decided, for example …``."""
-    row = folded.example
-    if row.inherited_from:
-        nodes = f"{plural(len(folded.rows), 'node')}{inside} ({_most(folded.rows)})"
-        return f"{nodes} belong to calls that are ambiguous, for example {place(row)}"
-    ours = sum(_members(each.value_a) for each in folded.rows)
-    theirs = sum(_members(each.value_b) for each in folded.rows)
-    whole = f"which of {plural(ours, 'node')} of a became which of {theirs:,} of b{inside} is not decided"
-    return f"{whole}, in {len(folded.rows):,} classes, for example {phrase(row)}"
-
-
-def _members(value: object) -> int:
-    return len(value) if isinstance(value, tuple) else int(value is not None)
-
-
-def _items_text(folded: Fold) -> str:
-    """Say what a fold of rows that belong to no node says: ``weights lost: 9 in layers.2, for example …``."""
-    row, count = folded.example, len(folded.rows)
-    named = [
-        (found[0][1:-1], each) for each in folded.rows if (found := _ITEM.search(each.field)) and len(found[0]) > 2
-    ]
-    if not named:
-        return f"{family(row.field)} {verb(row)} {count:,} times, for example {phrase(row)}"
-    items = [item for item, _ in named]
-    example = f"for example {items[0]}{_sides(named[0][1])}"
-    if all(map(is_counter, items)):
-        return f"{family(row.field)}[{ranges({int(item) for item in items})}] {verb(row)}, {example}"
-    return f"{family(row.field)} {verb(row)}: {count:,} in {numbered(items)}, {example}"
-
-
-def _most(rows: Iterable[Mismatch]) -> str:
-    """Write the most frequent targets: ``aten.mul.Tensor 9, aten.linear.default 7, aten.add.Tensor 6, …``."""
-    targets = Counter(row.target for row in rows if row.node)
-    most = ", ".join(f"{_short(t)} {n:,}" if n > 1 else _short(t) for t, n in targets.most_common(3))
-    return most + (", …" if len(targets) > 3 else "")
-
-
-def modules_text(modules: Sequence[LoneModule]) -> str:
-    """Say that modules of one shape are on one side only: ``modules layers.5..7 are only in a (171 nodes, 27 weights)``."""
-    first = modules[0]
-    shape = numbered_shape(first.module)
-    at = shape.index("#") if "#" in shape else len(shape)
-    numbers = {int(module.module.split(".")[at]) for module in modules if "#" in shape}
-    name = ".".join((*shape[:at], ranges(numbers), *shape[at + 1 :])) if numbers else first.module
-    many = len(modules) > 1
-    size = plural(sum(module.nodes for module in modules), "node")
-    weights = sum(module.weights for module in modules)
-    state = f", {plural(weights, 'weight')}" if weights else ""
-    return f"module{'s' * many} {name} {'are' if many else 'is'} only in {first.side} ({size}{state})"
 
 
 def counts(rows: Iterable[Mismatch]) -> str:
@@ -222,12 +120,3 @@ def counts(rows: Iterable[Mismatch]) -> str:
     return ", ".join(
         f"{number:,} {severity}" for severity, number in sorted(found.items(), key=lambda item: rank(item[0]))
     )
-
-
-def folded_lines(folds: Sequence[Fold], limit: int) -> Iterator[tuple[str, str]]:
-    """Yield `(severity, text)` of at most `limit` folds, and one line that says how many more there are."""
-    for one in folds[:limit]:
-        yield one.example.severity, fold_text(one)
-    left = folds[limit:]
-    if left:
-        yield "", f"and {plural(sum(len(one.rows) for one in left), 'row')} more of {plural(len(left), 'kind')}"

@@ -18,6 +18,7 @@ _TORCH = re.compile(rf"(^|[/\\])(torch[/\\]({_TORCH_PARTS})([/\\]|\.py$)|torch[/
 _INSTALLED = re.compile(r"(^|[/\\])(site-packages|dist-packages)[/\\]")
 _STANDARD = re.compile(r"(^|[/\\])lib[/\\]python3[^/\\]*[/\\](?!(site|dist)-packages[/\\])|^<frozen ")
 _GENERATED = re.compile(r"^<(?!ipython|stdin|console)|(^|[/\\])<eval_with_key>|^$")
+_FX_CODE = re.compile(r"(<eval_with_key>)(\.\d+)?$")
 _PLUMBING = re.compile(r"(^|[/\\])transformers[/\\](utils[/\\]|modeling_utils\.py|modeling_layers\.py)")
 
 TORCH = 3
@@ -94,11 +95,17 @@ def model_frame(trace: str | None) -> Frame | None:
     return None
 
 
+def is_fx_code(file: str) -> bool:
+    """Whether a frame lies in code that FX generated from a graph."""
+    return _FX_CODE.search(file) is not None
+
+
 def frame_text(frame: Frame | None) -> str:
-    """Write a frame as ``model.py:47`` (the file's last component)."""
+    """Write a frame as ``model.py:47`` (the file's last component); generated code without the process's counter."""
     if frame is None:
         return ""
-    return f"{_SEPARATOR.split(frame.file)[-1]}:{frame.line}"
+    file = _FX_CODE.sub(r"\1", frame.file)
+    return f"{_SEPARATOR.split(file)[-1]}:{frame.line}"
 
 
 @lru_cache(maxsize=65536)

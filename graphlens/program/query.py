@@ -23,6 +23,9 @@ from graphlens.program.value import SHORT_DTYPES, TensorValue, value_leaves, val
 
 Test: TypeAlias = Callable[[str, Node], bool]
 
+_PATTERN_SIGN = re.compile(r"[\[\](){}*+?|^$\\]|^/|/$")
+_OWN_SIGNS = ("shape", "value", "arg", "source", "type")
+"""Fields whose texts are full of brackets."""
 _FIELD = re.compile(r"^([A-Za-z_][A-Za-z0-9_.]*):(.+)$", re.DOTALL)
 
 
@@ -32,7 +35,7 @@ def find(program: Program, query: str) -> Iterator[tuple[str, Node]]:
     Raises
     ------
     GraphLensError
-        The query cannot be parsed: an unclosed quote or a broken regular expression.
+        The query cannot be parsed: an unclosed quote or bracket, a broken regular expression, a field without a value.
     """
     test = compile_query(query)
     return ((path, node) for path, node in program.walk() if test(path, node))
@@ -42,6 +45,26 @@ def compile_query(query: str) -> Test:
     """Turn a query into a test of `(graph path, node)`; the empty query selects everything."""
     tests = [_term(term) for term in _split(query)]
     return lambda path, node: all(test(path, node) for test in tests)
+
+
+def hint(program: Program, query: str) -> str:
+    """Say why a query that found nothing may be another than was meant; ``""`` where nothing speaks for it."""
+    for term in map(_positive, _split(query)):
+        field = _FIELD.match(term)
+        name, value = (field[1].lower(), field[2]) if field else ("", term)
+        if name and name not in FIELDS and not any(_has(node, name) for _, node in program.walk()):
+            return f"{name!r} is no field, and no node has such metadata; fields are {', '.join(FIELDS)}"
+        if name not in _OWN_SIGNS and not _is_regex(value) and _PATTERN_SIGN.search(value):
+            return f"{term!r} is looked for as it is written; a regular expression stands between slashes, {name and name + ':'}/…/"
+    return ""
+
+
+def _positive(term: str) -> str:
+    return term[1:] if len(term) > 1 and term.startswith("-") else term
+
+
+def _has(node: Node, key: str) -> bool:
+    return any(name.lower() == key for name in node.meta)
 
 
 def _split(query: str) -> list[str]:
@@ -57,7 +80,9 @@ def _term(term: str) -> Test:
     if len(term) > 1 and term.startswith("-"):
         inner = _term(term[1:])
         return lambda path, node: not inner(path, node)
-    if len(term) > 2 and term.startswith("/") and term.endswith("/"):
+    if term[:-1].lower() in FIELDS and term.endswith(":"):
+        raise GraphLensError(f"query: {term!r} has no value; write it behind the colon, without a blank")
+    if _is_regex(term):
         pattern = _regex(term[1:-1])
         return lambda path, node: any(pattern.search(text) for text in _texts(path, node))
     field = _FIELD.match(term)
@@ -80,7 +105,9 @@ def _texts(path: str, node: Node) -> tuple[str, ...]:
 
 def _field_test(field: str, value: str) -> Test:
     wanted = value.lower()
-    if len(value) > 2 and value.startswith("/") and value.endswith("/"):
+    if field == "shape" and not _is_regex(value) and value.startswith("[") != value.endswith("]"):
+        raise GraphLensError(f"query: shape:{value} is no shape; write shape:[2,*,64], or one size")
+    if _is_regex(value):
         matches: Callable[[str], bool] = partial(_searched, _regex(value[1:-1]))
     elif field in ("shape", "dtype"):
         matches = partial(_same_shape if field == "shape" else _same_dtype, wanted)
@@ -88,6 +115,10 @@ def _field_test(field: str, value: str) -> Test:
         matches = partial(_contained, wanted)
     texts = FIELDS.get(field) or partial(_metadata, field)
     return lambda path, node: any(matches(text) for text in texts(path, node))
+
+
+def _is_regex(text: str) -> bool:
+    return len(text) > 2 and text.startswith("/") and text.endswith("/")
 
 
 def _searched(pattern: re.Pattern[str], text: str) -> bool:

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compileQuery, QueryError, type Searchable } from "./query";
+import { compileQuery, hint, QueryError, type Searchable } from "./query";
 import { findBoxes } from "./search";
 import { nestedDoc } from "./testing";
 
@@ -51,7 +51,18 @@ describe("a query", () => {
     expect(compileQuery("/^AB$/")(node({}, ["ab"]))).toBe(true);
   });
 
-  it.each(['op:"unclosed', "/(/", "name:/[/"])("says what is wrong with %s", (query) => {
+  it.each([
+    ["op:[", "op:/…/"],
+    ["-aten.* linear", "/…/"],
+    ["op:/lin", "op:/…/"],
+    ["op:linear shape:[2,*]", ""],
+    ["linear", ""],
+  ])("says what %s looks for", (query, expected) => {
+    expect(hint(query)).toContain(expected);
+    expect(hint(query) === "").toBe(expected === "");
+  });
+
+  it.each(['op:"unclosed', "/(/", "name:/[/", "op:", "shape:[2"])("says what is wrong with %s", (query) => {
     expect(() => compileQuery(query)).toThrow(QueryError);
   });
 });

@@ -25,6 +25,23 @@ export function compileQuery(query: string): Test {
   return (node) => tests.every((test) => test(node));
 }
 
+/** Say why a query that found nothing may be another than was meant; "" where nothing speaks for it. */
+export function hint(query: string): string {
+  for (const whole of split(query)) {
+    const text = whole.length > 1 && whole.startsWith("-") ? whole.slice(1) : whole;
+    const [name, value] = fieldOf(text) ?? ["", text];
+    if (!OWN_SIGNS.includes(name) && !isRegex(value) && PATTERN_SIGN.test(value)) {
+      return `${text} is looked for as it is written; a regular expression stands between slashes, ${name && `${name}:`}/…/`;
+    }
+  }
+  return "";
+}
+
+const PATTERN_SIGN = /[[\](){}*+?|^$\\]|^\/|\/$/;
+
+/** Fields whose texts are full of brackets. */
+const OWN_SIGNS: readonly string[] = ["shape", "value", "arg", "source", "type"];
+
 /** Split at white space outside of double quotes; the quotes go. */
 function split(query: string): string[] {
   const terms: string[] = [];
@@ -48,17 +65,25 @@ function split(query: string): string[] {
 
 const isRegex = (text: string) => text.length > 2 && text.startsWith("/") && text.endsWith("/");
 
+const fieldOf = (text: string): [string, string] | null => {
+  const field = /^([A-Za-z_][A-Za-z0-9_.]*):([\s\S]+)$/.exec(text);
+  return field && [field[1].toLowerCase(), field[2]];
+};
+
 function term(text: string): Test {
   if (text.length > 1 && text.startsWith("-")) {
     const inner = term(text.slice(1));
     return (node) => !inner(node);
   }
+  if (text.endsWith(":") && (FIELDS as readonly string[]).includes(text.slice(0, -1).toLowerCase())) {
+    throw new QueryError(`${text} has no value yet`);
+  }
   if (isRegex(text)) {
     const pattern = regex(text);
     return (node) => node.words().some((word) => pattern.test(word));
   }
-  const field = /^([A-Za-z_][A-Za-z0-9_.]*):([\s\S]+)$/.exec(text);
-  if (field) return fieldTest(field[1].toLowerCase(), field[2]);
+  const field = fieldOf(text);
+  if (field) return fieldTest(...field);
   const wanted = text.toLowerCase();
   return (node) => node.words().some((word) => word.toLowerCase().includes(wanted));
 }
@@ -80,6 +105,9 @@ function fieldTest(field: string, value: string): Test {
   if (isRegex(value)) {
     const pattern = regex(value);
     return (node) => node.field(field).some((text) => pattern.test(text));
+  }
+  if (field === "shape" && value.startsWith("[") !== value.endsWith("]")) {
+    throw new QueryError("Close the bracket: shape:[2,*,64]");
   }
   const wanted = value.toLowerCase();
   const matches = (MATCHERS[field] ?? contains)(wanted);

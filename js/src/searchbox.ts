@@ -2,7 +2,7 @@
 
 import { type Doc, nodeName } from "./doc";
 import { button, h, icon, replace } from "./dom";
-import { FIELDS, QueryError } from "./query";
+import { FIELDS, hint, QueryError } from "./query";
 import { findBoxes } from "./search";
 
 export interface SearchEvents {
@@ -112,12 +112,15 @@ export class SearchBox {
   }
 
   private render(problem = ""): void {
+    const why = problem || this.found.length ? "" : hint(this.input.value);
     const count = this.found.length;
     const place = this.at >= 0 ? `${this.at + 1} of ${count}` : count ? `${count} found` : "nothing found";
     this.status.textContent = problem || (this.input.value.trim() ? place : "");
+    this.status.title = problem || why;
     const { doc } = this;
     const items = doc ? this.found.slice(0, SHOWN).map((box, i) => this.item(doc, box, i)) : [];
     if (count > SHOWN) items.push(h("li", { class: "gl-note", role: "presentation" }, `and ${count - SHOWN} more`));
+    if (problem || why) items.push(h("li", { class: "gl-note", role: "presentation" }, problem || why));
     replace(this.list, ...items);
     if (!items.length) this.showList(false);
     this.list.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });

@@ -40,7 +40,7 @@ def test_another_activation_is_one_edit_with_all_its_metadata():
     (pattern,) = diff.pattern_rows
     assert (pattern.count, pattern.changed, pattern.only_a, pattern.only_b) == (3, 5, 0, 0)
     assert pattern.regions == tuple(f"model.model.layers.{i}" for i in range(3))
-    assert "aten.silu.default → aten.tanh.default" in pattern.pattern
+    assert "aten.silu.default became aten.tanh.default" in pattern.pattern
     assert "(1 edit, in 3 regions)" in diff.verdict
 
 
@@ -51,7 +51,7 @@ def test_removed_layers_are_one_edit_with_their_weights(gone):
     first = diff.pattern_rows[0]
     assert first.regions == tuple(map(str, gone))
     assert (first.only_a, first.only_b, first.severity) == (4, 0, "wrong_result")
-    assert first.pattern.startswith("only in a: 4 nodes (aten.linear.default 2, ")
+    assert first.pattern.startswith("only in a: 4 nodes (aten.linear.default ×2, ")
     assert first.pattern.endswith("4 weights")
     assert not [p for p in diff.pattern_rows[1:] if p.severity == "wrong_result"]
 

@@ -11,11 +11,11 @@ from diff.synthetic import decoder, names_for, program
 from msgspec.structs import replace
 
 from graphlens.diff import Diff, compare
+from graphlens.diff.folds import fold, modules_text
 from graphlens.diff.layers_text import numbered
 from graphlens.diff.modules import LoneModule, lone_modules
 from graphlens.diff.rows import Mismatch
 from graphlens.diff.verdict import roots
-from graphlens.diff.wording import fold, modules_text
 
 
 def layers(count: int):

@@ -276,7 +276,7 @@ def test_a_shape_that_changed_has_one_root():
         ("w", "val.shape"): "z",
         ("w", "val.stride"): "w",
     }
-    assert diff.verdict.startswith("different: 1 wrong_result (5 rows more that follow from these)")
+    assert diff.verdict.startswith("different: 1 wrong_result (5 more rows follow from it)")
     assert "follows from z" in diff.explain("w")
 
 

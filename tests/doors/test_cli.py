@@ -237,3 +237,18 @@ def test_conformance_of_an_unknown_case_is_2(capsys):
     status, _, err = run(capsys, "conformance", "--only", "no_such_case")
     assert status == 2
     assert "no_such_case" in err
+
+
+def test_a_pattern_that_is_none_is_said_to_be_text(capsys):
+    status, out, _ = run(capsys, "show", NESTED, "--find", "op:[")
+    assert (status, "0 nodes found: 'op:[' is looked for as it is written" in out) == (0, True)
+    status, out, err = run(capsys, "show", NESTED, "--find", "op:/[/")
+    assert (status, out, "is no regular expression" in err) == (2, "", True)
+
+
+@pytest.mark.parametrize("option", ["--ignore=nope", "--severity=nope=cosmetic"])
+def test_a_field_that_nothing_has_is_an_error(capsys, option):
+    status, out, err = run(capsys, "diff", NESTED, NESTED, option)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "there is no field 'nope', and no node of either program has such metadata" in err
+    assert run(capsys, "diff", NESTED, NESTED, option.replace("nope", "nope*"))[0] == 0

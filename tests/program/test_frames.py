@@ -35,7 +35,7 @@ def test_marks_of_python_3_11_are_no_text():
         (LINEAR, "linear.py:134", ""),
         (LINEAR + GENERATED, "linear.py:134", ""),
         (USER + GENERATED, "model.py:47", ""),
-        (GENERATED, "<eval_with_key>.4:6", ""),
+        (GENERATED, "<eval_with_key>:6", ""),
         (USER + STANDARD, "model.py:47", ""),
         ("", "", ""),
         (None, "", ""),

@@ -9,7 +9,7 @@ from graphlens.program.argument import Const, Ref
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import Graph, ModuleCall, Node
 from graphlens.program.program import Program
-from graphlens.program.query import find
+from graphlens.program.query import find, hint
 from graphlens.program.value import ContainerValue, SymValue, TensorValue
 
 TRACE = 'File "model.py", line 47, in forward\n    y = self.proj(x)'
@@ -83,3 +83,31 @@ def test_case_classes_are_not_folded():
 def test_a_broken_query_says_so(query):
     with pytest.raises(GraphLensError, match="query"):
         list(find(PROGRAM, query))
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("op:[", "a regular expression stands between slashes, op:/…/"),
+        ("aten.*", "between slashes, /…/"),
+        ("op:/lin", "between slashes, op:/…/"),
+        ("-x opp:linear", "'opp' is no field"),
+        ("shape:[9,*] op:placeholder", ""),
+        ("nothing_of_this_name", ""),
+        ("custom:tag-8", ""),
+    ],
+)
+def test_a_query_that_finds_nothing_says_what_it_looked_for(query, says):
+    assert not list(find(PROGRAM, query))
+    said = hint(PROGRAM, query)
+    assert says in said
+    assert bool(said) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"), [("op:", "has no value"), ("x -module:", "has no value"), ("shape:[2", "is no shape")]
+)
+def test_a_query_that_is_not_finished_is_an_error(query, says):
+    with pytest.raises(GraphLensError, match=says) as caught:
+        find(PROGRAM, query)
+    assert "\n" not in str(caught.value)

@@ -150,7 +150,7 @@ def _join(match: Match, proposal: Proposal) -> bool:
         return match.pair(ours[0], theirs[0], "provenance", 0.85, ("from_node names it",))
     if any(match.mate_a[i] != FREE for i in ours) or any(match.mate_b[j] != FREE for j in theirs):
         return False
-    match.bundle(ours, theirs, f"group {_size(ours)}:{_size(theirs)}", 0.9, ("from_node names it", "provenance"))
+    match.bundle(ours, theirs, f"group {_size(ours)}:{_size(theirs)}", 0.9, ("from_node names it",))
     return True
 
 
