@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphlens.diff.alignment import Alignment, bodies_of_ambiguous
+from graphlens.diff.blame import blame
 from graphlens.diff.cause import Causes
 from graphlens.diff.diff import Diff
 from graphlens.diff.fields import NodeComparer
@@ -136,6 +137,7 @@ def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Pl
     placed = list(_inputs_follow_weights(matching.a, placed, program_level))
     placed, program_level = follow_modules(placed, program_level, comparer.module_names)
     placed = list(Causes(matching, placed).resolve(placed))
+    placed, program_level = blame(placed, program_level, {"only_a": matching.a.inputs, "only_b": matching.b.inputs})
     return placed + [Placed(PROGRAM, PROGRAM, None, None, finding) for finding in program_level]
 
 

@@ -1,0 +1,140 @@
+"""Arguments that read what one side lacks: the root they follow from is as bad as they are."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+from msgspec import structs
+
+from graphlens.diff.placed import Placed
+from graphlens.diff.rows import Finding
+from graphlens.diff.severity import rule_for
+from graphlens.program.argument import Ref
+from graphlens.program.parts import InputSpec, StoredTensor
+from graphlens.program.program import ROOT
+
+READ: Final = "read"
+_SIZES: Final = ("specialised", "generalised")
+_HELD: Final = ("placeholder", "get_attr")
+_CODES: Final = {"float32": "<f", "float64": "<d", "int64": "<q", "int32": "<i"}
+
+Key: TypeAlias = tuple[str, str, str]
+"""Graph path, name and side (``only_a``, ``only_b``) of a node without a partner."""
+
+
+def blame(
+    placed: list[Placed], program_level: list[Finding], inputs: Mapping[str, Sequence[InputSpec]]
+) -> tuple[list[Placed], list[Finding]]:
+    """Return both so that some root is as bad as any argument that follows from it.
+
+    An operand that one side lacks is told once, as the node or the input that it is. Alone that may be harmless (a copy, an
+    attribute, a new weight) where reading it is not: then an input says that it is read, and what is no input leaves the
+    argument a root of its own. `inputs` are those of the programs, by ``only_a`` and ``only_b``.
+    """
+    lone = _lone(placed)
+    program_level = [*program_level]
+    specs = {side: {spec.argument: spec for spec in given} for side, given in inputs.items()}
+    kept: list[Placed] = []
+    for item in placed:
+        operands = [key for key in _operands(item) if key in lone]
+        if not operands or _told(operands, lone) or _same_place(item, lone[operands[0]]):
+            kept.append(item)
+            continue
+        if any(_lifted(item.finding, key, lone, program_level, specs) for key in operands):
+            kept.append(item)
+            continue
+        rows = [at for key in operands if (at := _row(program_level, key, lone[key], specs)) is not None]
+        for at in rows:
+            program_level[at] = structs.replace(program_level[at], aspect=READ)
+        kept.append(item if rows else item.inherited(""))
+    return kept, program_level
+
+
+def _lone(placed: list[Placed]) -> dict[Key, Placed]:
+    found = {}
+    for item in placed:
+        node = item.a if item.finding.kind == "only_a" else item.b
+        if item.finding.field == "target" and item.finding.kind in ("only_a", "only_b") and node is not None:
+            found[item.graph, node.name, item.finding.kind] = item
+    return found
+
+
+def _operands(item: Placed) -> list[Key]:
+    """Name what the difference of an argument may follow from; nothing where it is no wrong result."""
+    finding = item.finding
+    if finding.field not in ("args", "kwargs") or finding.aspect in _SIZES or not finding.inherited_from:
+        return []
+    source = item.graph, finding.inherited_from
+    return [(*source, "only_a"), (*source, "only_b")] if _wrong(finding) else []
+
+
+def _told(operands: list[Key], lone: Mapping[Key, Placed]) -> bool:
+    """Whether the node itself is a wrong result, or what passes it to a nested graph has a row of its own."""
+    return any(
+        _wrong(lone[key].finding) or (key[0] != ROOT and lone[key].finding.aspect == "input") for key in operands
+    )
+
+
+def _same_place(item: Placed, lone: Placed) -> bool:
+    """Whether one computed operand took the place of another: what it makes of it is told there."""
+    node = lone.a or lone.b
+    computed = node is not None and node.op not in _HELD
+    return computed and isinstance(item.finding.value_a, Ref) and isinstance(item.finding.value_b, Ref)
+
+
+def _lifted(
+    finding: Finding,
+    key: Key,
+    lone: Mapping[Key, Placed],
+    program_level: list[Finding],
+    specs: Mapping[str, Mapping[str, InputSpec]],
+) -> bool:
+    """Whether the operand hands on a constant that is the very number that the other side has in its place."""
+    number = finding.value_a if isinstance(finding.value_b, Ref) else finding.value_b
+    while key in lone and type(number) in (int, float):
+        node = lone[key].a or lone[key].b
+        assert node is not None
+        if node.op in _HELD:
+            at = _row(program_level, key, lone[key], specs)
+            held = program_level[at].value_a or program_level[at].value_b if at is not None else None
+            return isinstance(held, StoredTensor) and _holds(held, number)
+        if lone[key].finding.aspect != "preserving" or len(node.inputs) != 1:
+            return False
+        key = (key[0], node.inputs[0], key[2])
+    return False
+
+
+def _holds(tensor: StoredTensor, number: float) -> bool:
+    """Whether a tensor is one number and which, as far as its bytes can be had."""
+    code = _CODES.get(tensor.dtype or "")
+    if code is None or tensor.shape != () or tensor.content is None:
+        return False
+    try:
+        return tensor.content.element_bytes() == struct.pack(code, number)
+    except (struct.error, OverflowError):
+        return False
+
+
+def _wrong(finding: Finding) -> bool:
+    return rule_for(finding.field, finding.kind, finding.aspect).severity == "wrong_result"
+
+
+def _row(
+    program_level: list[Finding], key: Key, lone: Placed, specs: Mapping[str, Mapping[str, InputSpec]]
+) -> int | None:
+    """Find the row of the program about an input or attribute of one side: that of what it holds, else the signature's."""
+    finding = lone.finding
+    kind = "lost" if finding.kind == "only_a" else "added"
+    spec = specs[key[2]].get(key[1]) if key[0] == ROOT else None
+    held = spec.target if spec is not None else (finding.a or finding.b) if finding.aspect == "attribute" else None
+    found = None
+    for at, other in enumerate(program_level):
+        if other.kind != kind:
+            continue
+        if held is not None and other.field in (f"weights[{held}]", f"constants[{held}]"):
+            return at
+        if spec is not None and other.field.startswith("signature.inputs["):
+            found = at if spec in (other.value_a, other.value_b) else found
+    return found
