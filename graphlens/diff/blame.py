@@ -53,7 +53,7 @@ def blame(
 
 
 def _lone(placed: list[Placed]) -> dict[Key, Placed]:
-    found = {}
+    found: dict[Key, Placed] = {}
     for item in placed:
         node = item.a if item.finding.kind == "only_a" else item.b
         if item.finding.field == "target" and item.finding.kind in ("only_a", "only_b") and node is not None:
