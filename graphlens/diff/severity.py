@@ -44,6 +44,8 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("name", ANY, ANY): _cosmetic("names are not part of what is computed", "pytorch#171954"),
     ("op", ANY, ANY): _breaks("passes dispatch on node.op"),
     ("target", ANY, ANY): _wrong("another function is called"),
+    ("target", "only_a", ANY): _wrong("b does not compute this, or computes it in a way that was not recognised"),
+    ("target", "only_b", ANY): _wrong("a does not compute this, or computes it in a way that was not recognised"),
     ("target", "changed", "decomposed"): _breaks("a pass made it from the other (from_node), as decompositions do; that it is equal is not proved here"),
     ("target", "changed", "dialect"): _breaks("the same function in another dialect (Python's function or method, an operator): passes dispatch on the target; that both compute the same is not proved here"),
     ("target", "renamed", ANY): _cosmetic("another attribute name for the same thing"),
