@@ -9,8 +9,9 @@ from msgspec import structs
 
 from graphlens.diff.alignment import Group, Pair
 from graphlens.diff.fields_meta import MetaComparer, same_provenance
+from graphlens.diff.matching import Agreement, GraphMatch
 from graphlens.diff.rows import Finding
-from graphlens.program.graph import Node
+from graphlens.program.graph import ModuleCall, Node
 
 _OF_VALUES: Final = ("tensor_meta", "example_value")
 """Repeat what a value says: a part of a computation has another."""
@@ -33,6 +34,26 @@ def decomposed(group: Group, ours: list[Node], theirs: list[Node]) -> bool:
         return False
     one, several = (ours[0], theirs) if len(ours) == 1 else (theirs[0], ours)
     return derived(group, one, several) and any(_names(node, one.name) for node in several)
+
+
+def of_one_module(match: GraphMatch, ours: list[Node], theirs: list[Node]) -> bool:
+    """Whether one side calls a module as a whole, and the other what is in it, on the same operands."""
+    for here, there, side in ((ours, theirs, "a"), (theirs, ours, "b")):
+        whole = here[0]
+        picks = all(node.target == "_operator.getitem" and node.inputs == (whole.name,) for node in here[1:])
+        if whole.op == "call_module" and whole.module_stack and picks:
+            call, inside = whole.module_stack[-1], {node.name for node in there}
+            used = dict.fromkeys(name for node in there for name in node.inputs if name not in inside)
+            taken = [name for name in used if not match.is_lone(name, side="b" if side == "a" else "a")]
+            given = dict.fromkeys(whole.inputs)
+            pairs = ((x, y) if side == "a" else (y, x) for x, y in zip(given, taken, strict=False))
+            fed = len(given) == len(taken) and all(match.refer(*pair)[0] is Agreement.SAME for pair in pairs)
+            return fed and all(_in(node, call) for node in there)
+    return False
+
+
+def _in(node: Node, call: ModuleCall) -> bool:
+    return any((entry.call, entry.type) == (call.call, call.type) for entry in node.module_stack)
 
 
 def _names(node: Node, origin: str) -> bool:

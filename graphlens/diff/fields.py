@@ -10,7 +10,7 @@ from itertools import product
 from msgspec import structs
 
 from graphlens.diff.dead import settle_dead
-from graphlens.diff.derived import decomposed, derived, lost_in_group
+from graphlens.diff.derived import decomposed, derived, lost_in_group, of_one_module
 from graphlens.diff.effects import ASSERT, PURE
 from graphlens.diff.elements import ELEMENTS, in_other_words, same_elements
 from graphlens.diff.fields_across import DIALECT, in_two_dialects, same_index, told_otherwise
@@ -160,6 +160,7 @@ class NodeComparer:
             ours, theirs = [by_name_a[n] for n in group.a], [by_name_b[n] for n in group.b]
             indexed = same_index(match, ours, theirs, self.matching.schemas)
             aspect = DIALECT if indexed else "decomposed" if decomposed(group, ours, theirs) else "rewritten"
+            aspect = "module" if of_one_module(match, ours, theirs) else aspect
             last_a, last_b = _last(match.a, ours), _last(match.b, theirs)
             yield place(match, last_a, last_b, bundle_row(group, ours, theirs, "changed", aspect))
             for finding in compare_values(last_a.value, last_b.value, self.matching.renaming):

@@ -86,7 +86,9 @@ def _inputs(border: Border) -> None:
     for i, (x, y) in enumerate(zip(users_a, users_b, strict=False)):
         if x is not None and x != y:
             findings.refuse(ROOT, "", y, "signature", f"user input {i} is not the same input")
-    if [mate.get(spec.argument) for spec in a.inputs] == [spec.argument for spec in b.inputs]:
+    images = [mate[spec.argument] for spec in a.inputs if spec.argument in mate]
+    paired = set(images)
+    if images == [spec.argument for spec in b.inputs if spec.argument in paired]:
         if not (_in_step(a) and _in_step(b)):
             check_inputs(ROOT, *border.facts, mate, findings)
     elif not (_in_step(a) and _in_step(b)):

@@ -43,6 +43,8 @@ def check_totality(bench: Bench) -> None:
                 bench.findings.rules[DEAD] += 1
             elif bench.merged.duplicate(node.name, side=side):
                 bench.findings.rules[DUPLICATES] += 1
+            elif node.op == "placeholder" and (rule := bench.tied.spare(node.name, side=side)):
+                bench.findings.rules[rule] += 1
             else:
                 bench.findings.refuse(bench.path, *names, "pairs", f"only in {side}: {node.target}")
 

@@ -11,6 +11,7 @@ from graphlens.program.parts import StoredTensor
 from graphlens.program.program import ROOT, Program
 
 OTHER_NAME = "tied weight read under its other name"
+UNREAD = "stored tensor that nothing reads"
 _STORED = {"parameter", "buffer", "constant_tensor"}
 _PLAIN = {None, "Tensor", "Parameter"}
 _Names = Mapping[str, frozenset[str]]
@@ -34,6 +35,25 @@ class Tied:
         mate = self._sources.mate
         images = {mate[name] for name in ours.get(x, (x,)) if name in mate}
         return not images.isdisjoint(theirs.get(y, (y,)))
+
+    def spare(self, name: str, *, side: str) -> str:
+        """Name the rule by which a stored tensor that only one program takes needs no partner, ``""`` if there is none.
+
+        The other program does not have its name. It is a tensor that the program has under a name with a partner too, so that whoever reads it reads what the other
+        program reads; or nothing reads it, and no result of the signature is stored in it.
+        """
+        at = side == "b"
+        program, facts = self._sources.programs[at], self._sources.facts[at]
+        spec = next((spec for spec in program.inputs if spec.argument == name), None)
+        if self._sources.paths[at] != ROOT or spec is None or spec.kind not in _STORED:
+            return ""
+        there = (each.target for each in self._sources.programs[not at].inputs)
+        if spec.target in there or any(output.target == spec.target for output in program.outputs):
+            return ""  # its partner was left out, or it is written to
+        paired = set(self._sources.mate.values()) if at else self._sources.mate.keys()
+        if not paired.isdisjoint(self._groups[at].get(name, ())):
+            return OTHER_NAME
+        return "" if any(name in node.inputs and node.name in facts.live for node in facts.graph.nodes) else UNREAD
 
     @cached_property
     def _groups(self) -> tuple[_Names, _Names]:

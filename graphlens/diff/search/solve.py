@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from graphlens.diff.search.called_modules import called_modules_step
 from graphlens.diff.search.colors import Painter, color_step
 from graphlens.diff.search.duplicates import duplicates_step, prefer_names
 from graphlens.diff.search.intern import Interner
@@ -112,7 +113,7 @@ def _rung(match: Match, keys: Keys, label: str) -> Rung:
 def _climb(match: Match, full: Rung, intern: Interner, modules: Modules, homes: Homes) -> None:
     """Pair what exact keys and provenance decide, and search what they leave: equal pockets of it once."""
     _numbers(match, full, modules, intern)
-    if match.open() and provenance_step(match):
+    if match.open() and provenance_step(match) + called_modules_step(match):
         _numbers(match, full, modules, intern)
     if match.open():
         replay_step(match, modules, homes, partial(_descend, match, full, intern, modules))
