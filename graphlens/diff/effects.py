@@ -90,6 +90,19 @@ def hands_on_first(target: str) -> bool:
 
 
 @cache
+def sole_effect(target: str) -> Behaviour | None:
+    """What every `call_function` of this target does, where it keeps an order and its operands do not matter; else `None`."""
+    info = lookup(target)
+    if info is None or info.aliased or info.written or "m" in info.flags or "running_mean" in info.index:
+        return None
+    namespace, _, rest = target.partition(".")
+    packet = f"{namespace}.{rest.partition('.')[0]}"
+    if not info.builtin or packet in SHARING or packet in WRITING or may_draw(info):
+        return None
+    return Behaviour((ASSERT,)) if namespace in PURE_NAMESPACES and rest.startswith(ASSERTS) else None
+
+
+@cache
 def always_pure(target: str) -> bool:
     """Whether every `call_function` of this target may be dropped when nothing uses its result."""
     info = lookup(target)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
 from msgspec import structs
 
+from graphlens.diff.alignment import Pair
+from graphlens.diff.copied import may_differ
 from graphlens.diff.dead import settle_dead
 from graphlens.diff.derived import decomposed, derived, lost_in_group, of_one_module
 from graphlens.diff.effects import ASSERT, PURE
@@ -65,7 +67,7 @@ class NodeComparer:
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the differences of one pair of graphs, in the order of `a`, then what only `b` has."""
-        between = _between_nodes(match, signed=match.path_a == "" and self._signed)
+        between = () if self._copied(match) else _between_nodes(match, signed=match.path_a == "" and self._signed)
         found = [settle_dead(self.matching, item) for item in (*self._pairs(match), *self._bundles(match))]
         found += [*self._lone.compare(match), *between]
         if found:
@@ -78,12 +80,13 @@ class NodeComparer:
         calls = CallComparer(ArgumentComparer(self.matching, match, self._handed))
         numbered = Numbered(match)
         counted: list[tuple[Node, Node]] = []
-        plainly_same = self._plainly(match, calls)
-        for pair, (a, b) in zip(match.alignment.pairs, match.pairs, strict=True):
-            if a.name != b.name:
+        renaming, meta, called_alike = self.matching.renaming, self.meta, self._called_alike(match, calls)
+        for pair, a, b in self._looked_at(match):
+            if pair.a != pair.b:
                 yield Placed(match.path_a, match.path_b, a, b, _texts("name", "renamed", a.name, b.name))
-            if not plainly_same(a, b):
-                for found in self._pair(match, calls, a, b):
+            alike = called_alike(a, b)
+            if not (alike and plainly_same_values(a.value, b.value, renaming) and meta.plainly_same(a.meta, b.meta)):
+                for found in self._recorded(a, b) if alike else self._pair(match, calls, a, b):
                     finding = told_again(found, self.module_names)
                     if finding.field == "target" and finding.kind == "changed" and derived(pair, a, [b]):
                         finding = structs.replace(finding, aspect="decomposed")
@@ -93,24 +96,26 @@ class NodeComparer:
         for a, b, finding in compare_seq_nr(counted):
             yield Placed(match.path_a, match.path_b, a, b, finding)
 
-    def _plainly(self, match: GraphMatch, calls: CallComparer) -> Callable[[Node, Node], bool]:
-        """Return what tells that two nodes differ in nothing but their names: most do not, and this is the fast way to see it."""
+    def _copied(self, match: GraphMatch) -> bool:
+        return match.copied and self.matching.renaming.identity
+
+    def _looked_at(self, match: GraphMatch) -> Iterable[tuple[Pair, Node, Node]]:
+        """Return the pairs that may differ in more than their names."""
+        if self._copied(match):
+            return may_differ(match)
+        return ((pair, a, b) for pair, (a, b) in zip(match.alignment.pairs, match.pairs, strict=True))
+
+    def _called_alike(self, match: GraphMatch, calls: CallComparer) -> Callable[[Node, Node], bool]:
+        """Return what tells that two nodes pass the same to the same function: most do, and this is the fast way to see it."""
         closer = None if match.checked is None else match.checked.closer
-        renaming, meta = self.matching.renaming, self.meta
 
-        def same(a: Node, b: Node) -> bool:
-            if closer is None:
-                called = (a.op, a.target, a.code) == (b.op, b.target, b.code) and calls.plainly_same(a, b)
-            else:
-                called = a.name not in closer
-            return (
-                called
-                and a.op != "output"
-                and plainly_same_values(a.value, b.value, renaming)
-                and meta.plainly_same(a.meta, b.meta)
-            )
+        def alike(a: Node, b: Node) -> bool:
+            if closer is not None:
+                return a.name not in closer and a.op != "output"
+            called = (a.op, a.target, a.code) == (b.op, b.target, b.code)
+            return called and a.op != "output" and calls.plainly_same(a, b)
 
-        return same
+        return alike
 
     def _pair(self, match: GraphMatch, calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
         if a.target != b.target and in_two_dialects(calls.arguments, a, b):

@@ -34,7 +34,7 @@ from graphlens.program.graph import ModuleCall, Node, Provenance
 _ADDRESS = re.compile(r"^\d{9,}(?=$|@)")
 _APART = frozenset({"seq_nr", "creation_timestamp"})
 """The first is compared by order (`compare_seq_nr`), the second is the time of day."""
-_TEXT = frozenset({"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"})
+TEXTS = frozenset({"stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"})
 """Made of texts only (and addresses, which may be equal), so that Python's `==` is exact."""
 _DEEP = frozenset({"nn_module_stack", "from_node"})
 _ABSENT: Final = object()
@@ -60,6 +60,8 @@ class MetaComparer:
             right = b.get(key, _ABSENT)
             if left is right:
                 continue
+            if type(left) is str and left == right:
+                continue
             if right is _ABSENT:
                 return False
             if key in _DEEP:
@@ -68,7 +70,7 @@ class MetaComparer:
                 if left != right:
                     return False
                 self._deep[id(left)] = right
-            elif not (key in _APART or (key in _TEXT and left == right)):
+            elif not (key in _APART or (key in TEXTS and left == right)):
                 return False
         return True
 
@@ -78,7 +80,7 @@ class MetaComparer:
             return
         for key in a if a.keys() == b.keys() else {**a, **b}:
             left, right = a.get(key), b.get(key)
-            if left is right or key in _APART or (key in _TEXT and left == right):
+            if left is right or key in _APART or (key in TEXTS and left == right):
                 continue
             if _empty(left) or _empty(right):
                 if not (_empty(left) and _empty(right)) and not (only_lost and _empty(left)):

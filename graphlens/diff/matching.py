@@ -59,6 +59,14 @@ class GraphMatch:
         return tuple([(nodes_a[pair.a], nodes_b[pair.b]) for pair in self.alignment.pairs])
 
     @cached_property
+    def copied(self) -> bool:
+        """Whether every node is paired with an equal one of its name, at the same place; equal as Python compares."""
+        checked = self.checked
+        if checked is None or checked.b.copy_of is not checked.a:
+            return False
+        return len(checked.mate) == len(self.a) == len(self.b) and all(a == b for a, b in checked.mate.items())
+
+    @cached_property
     def forward(self) -> Mapping[str, str]:
         """Name in `b` of each node of `a` that has exactly one partner."""
         if self.checked is not None:

@@ -54,7 +54,16 @@ def _with_holders(names: dict[str, str]) -> dict[str, str]:
 
 def _stacks(matching: Matching) -> dict[tuple[int, int], tuple[Node, Node]]:
     """Return one pair of nodes for every pair of module stacks; the nodes of one module share one object."""
-    return {_key(a, b): (a, b) for match in matching.graphs for a, b in match.pairs}
+    found: dict[tuple[int, int], tuple[Node, Node]] = {}
+    for match in matching.graphs:
+        if match.copied:
+            stacks = {id(node.meta.get("nn_module_stack")): node for node in match.a.nodes}
+            found.update({(key, key): (node, node) for key, node in stacks.items()})
+            continue
+        ours = [id(a.meta.get("nn_module_stack")) for a, _ in match.pairs]
+        theirs = [id(b.meta.get("nn_module_stack")) for _, b in match.pairs]
+        found.update(zip(zip(ours, theirs, strict=True), match.pairs, strict=True))
+    return found
 
 
 def _key(a: Node, b: Node) -> tuple[int, int]:

@@ -101,9 +101,14 @@ def storage_findings(match: GraphMatch) -> Iterator[tuple[str, str, Finding]]:
     if _renumbered(match, ours, theirs):
         return
     ranks_a, ranks_b = match.a.index, match.b.index
+
+    def in_both(pair: tuple[str, str]) -> tuple[int, int]:
+        one, two = ranks_a[pair[0]], ranks_b[pair[1]]
+        return (one, two) if one < two else (two, one)
+
     first_a: dict[int, Place] = {}
     first_b: dict[int, Place] = {}
-    for a, b in sorted(match.forward.items(), key=lambda pair: sorted((ranks_a[pair[0]], ranks_b[pair[1]]))):
+    for a, b in sorted(match.forward.items(), key=in_both):
         left, right = ours.get(a), theirs.get(b)
         if left is None or right is None:
             continue

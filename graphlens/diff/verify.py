@@ -93,7 +93,8 @@ def check(
     for left, right in renaming.conflicts:
         findings.refuse("program", "", "", "symbols", f"{left} to {right} is no one-to-one renaming")
     schemas = {**a.schemas, **b.schemas}
-    facts_a, facts_b = all_facts(a, schemas), all_facts(b, schemas)
+    facts_a = all_facts(a, schemas)
+    facts_b = all_facts(b, schemas, facts_a)
     constants = Constants(a, b, weights, equal, findings)
     values = Values(renaming, findings)
     proposed = _by_path(alignment, findings)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from operator import attrgetter
 
-from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, hands_on_first, trivial
+from graphlens.diff.effects import PURE, STATE, Behaviour, behaviour, hands_on_first, sole_effect, trivial
 from graphlens.diff.effects_of_bodies import body_behaviour
 from graphlens.diff.opinfo import lookup
-from graphlens.program.argument import CONTAINERS, Argument, Ref, children
+from graphlens.program.argument import CONTAINERS, Const, Ref, Seq, refs
 from graphlens.program.graph import Graph, Node
 from graphlens.program.program import ROOT, Program, child_path
 from graphlens.program.value import ContainerValue, TensorValue, Value
@@ -16,6 +19,7 @@ from graphlens.program.value import ContainerValue, TensorValue, Value
 GETITEM = "_operator.getitem"
 DETACH = "aten.detach_.default"
 _DEEPEST = 1000
+_LEAVES = frozenset({Ref, int, Const})
 _WORST_BODY = Behaviour(("unknown",), ("?",), ())
 
 
@@ -23,7 +27,8 @@ _WORST_BODY = Behaviour(("unknown",), ("?",), ())
 class Facts:
     """One graph, read once: `does` holds the nodes that are not plainly pure; `picks` says what a getitem picks.
 
-    `bodies` are the get_attr nodes of nested graphs, `holders` the nodes that hold these.
+    `bodies` are the get_attr nodes of nested graphs, `holders` the nodes that hold these. `copy_of` are the facts of a graph
+    whose nodes, and those of its nested graphs, are equal as Python compares: `1` to `True`, keywords in any order.
     """
 
     graph: Graph
@@ -33,6 +38,7 @@ class Facts:
     picks: Mapping[str, tuple[str, int]]
     bodies: frozenset[str]
     holders: tuple[Node, ...] = ()
+    copy_of: Facts | None = None
 
     def pure(self, name: str) -> bool:
         """Whether dropping the node changes nothing but its result."""
@@ -52,11 +58,15 @@ class Facts:
         return name, tuple(path)
 
 
-def all_facts(program: Program, schemas: Mapping[str, str] | None = None) -> dict[str, Facts]:
+def all_facts(
+    program: Program, schemas: Mapping[str, str] | None = None, like: Mapping[str, Facts] | None = None
+) -> dict[str, Facts]:
     """Read every graph that can be reached from the root, inner graphs before the graphs that hold them.
 
-    `schemas` are those of custom operators, the program's own unless others are given.
+    `schemas` are those of custom operators, the program's own unless others are given. `like` are facts found under the same
+    schemas: what does the same in the same graph is not worked out again.
     """
+    like = {} if like is None else like
     schemas = program.schemas if schemas is None else schemas
     facts: dict[str, Facts] = {}
     by_object: dict[tuple[int, ...], Facts] = {}
@@ -68,9 +78,29 @@ def all_facts(program: Program, schemas: Mapping[str, str] | None = None) -> dic
         key = (id(graph), *(id(facts.get(child_path(path, *place))) for place in held[id(graph)]))
         known = by_object.get(key)
         if known is None:
-            known = by_object[key] = _facts(schemas, path, graph, facts)
+            inner = [child_path(path, *place) for place in held[id(graph)]]
+            twin = like.get(path)
+            if twin is not None and all(_copied(child, facts, like) for child in inner) and _equal(twin.graph, graph):
+                nodes = {node.name: node for node in graph.nodes}
+                holders = tuple(nodes[node.name] for node in twin.holders)
+                known = replace(twin, graph=graph, nodes=nodes, holders=holders, copy_of=twin)
+            else:
+                known = _facts(schemas, path, graph, facts)
+            by_object[key] = known
         facts[path] = known
     return facts
+
+
+def _copied(path: str, facts: Mapping[str, Facts], like: Mapping[str, Facts]) -> bool:
+    """Whether a nested graph is a copy of the one at the same path, or neither is there."""
+    return facts[path].copy_of is like.get(path, False) if path in facts else path not in like
+
+
+def _equal(a: Graph, b: Graph) -> bool:
+    try:
+        return a.nodes == b.nodes
+    except RecursionError:  # arguments nested without end take the way that does not recurse
+        return False
 
 
 def _reachable(program: Program) -> list[str]:
@@ -97,13 +127,18 @@ def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[s
     def value_of(name: str) -> Value | None:
         return nodes[name].value if name in nodes else None
 
+    quiet = {target for target in {n.target for n in graph.nodes if n.op == "call_function"} if trivial(target)}
     for node in graph.nodes:
-        if node.op == "call_function":
+        if node.target in quiet and node.op == "call_function" and not node.subgraphs:
+            continue
+        if node.op == "call_function" and not node.subgraphs:
             if node.target == GETITEM and _picks(node, nodes):
                 picks[node.name] = (node.args[0].node, node.args[1])  # type: ignore[union-attr,assignment]
-            if not node.subgraphs and trivial(node.target):
+            sole = sole_effect(node.target)
+            if sole is not None:
+                does[node.name] = sole
                 continue
-            if not node.subgraphs and node.args and hands_on_first(node.target) and type(node.args[0]) is Ref:
+            if node.args and hands_on_first(node.target) and type(node.args[0]) is Ref:
                 does[node.name] = Behaviour((), (), (node.args[0].node,))
                 continue
         if node.op not in ("placeholder", "get_attr", "output"):
@@ -117,21 +152,19 @@ def _facts(schemas: Mapping[str, str], path: str, graph: Graph, facts: Mapping[s
             holders.append(node)
             held = {subgraph.attribute for subgraph in node.subgraphs}
             bodies.update(name for name in node.inputs if name in nodes and _holds(nodes[name], held))
-    changed = {name for node in graph.nodes if _alters_lists(node, does) for name in does[node.name].writes}
-    picks = (
-        {name: picked for name, picked in picks.items() if not _altered(nodes[picked[0]], changed)}
-        if changed
-        else picks
-    )
+    changed = _altered_lists(nodes, does) if picks else ()
+    if changed:
+        picks = {name: picked for name, picked in picks.items() if not _altered(nodes[picked[0]], changed)}
     return Facts(graph, nodes, does, _live(graph.nodes, nodes, does), picks, frozenset(bodies), tuple(holders))
 
 
-def _alters_lists(node: Node, does: Mapping[str, Behaviour]) -> bool:
-    """Whether a node may put other items into a list: operators only write the tensors in it."""
-    return node.name in does and bool(does[node.name].writes) and lookup(node.target) is None
+def _altered_lists(nodes: Mapping[str, Node], does: Mapping[str, Behaviour]) -> Collection[str]:
+    """Name what other items may be put into, if it is a list: operators only write the tensors in it."""
+    writing = {name: found.writes for name, found in does.items() if found.writes}
+    return {written for name, writes in writing.items() if lookup(nodes[name].target) is None for written in writes}
 
 
-def _altered(source: Node, changed: set[str]) -> bool:
+def _altered(source: Node, changed: Collection[str]) -> bool:
     return source.name in changed and isinstance(source.value, ContainerValue) and source.value.kind == "list"
 
 
@@ -171,35 +204,37 @@ def _bodies(node: Node, path: str, facts: Mapping[str, Facts]) -> Behaviour:
 
 
 def _live(ordered: tuple[Node, ...], nodes: Mapping[str, Node], does: Mapping[str, Behaviour]) -> frozenset[str]:
-    """Follow operands back from what must happen: in one pass where every node stands before its users, as it should."""
-    live = {node.name for node in ordered if node.op in ("placeholder", "output")}
-    live.update(name for name, found in does.items() if not found.pure)
-    followed = 0
-    for node in reversed(ordered):
-        if node.name in live:
-            followed += 1
-            waiting: list[Iterable[Argument]] = [node.args, node.kwargs.values()] if node.kwargs else [node.args]
-            for arguments in waiting:
-                for argument in arguments:
-                    kind = type(argument)
-                    if kind is Ref:
-                        live.add(argument.node)  # type: ignore[union-attr]
-                    elif kind in CONTAINERS:
-                        waiting.append(children(argument))
-    if followed == len(live) and len(nodes) == len(ordered):
-        return frozenset(live)
-    return _live_in_any_order(live, nodes)
+    """Take away what nothing uses and what need not happen, then what only that used; in whatever order nodes stand.
 
-
-def _live_in_any_order(live: set[str], nodes: Mapping[str, Node]) -> frozenset[str]:
-    """Follow operands where one pass did not meet every name: some stand after their users, or name no node."""
-    found = live.intersection(nodes)
-    waiting = list(found)
+    Nodes that only use each other stay: no graph that runs has any, and what is alive is looked at more closely.
+    """
+    kept = {node.name for node in ordered if node.op in ("placeholder", "output")}
+    kept.update(name for name, found in does.items() if not found.pure)
+    uses = Counter(_operands(ordered))
+    waiting = [name for name in nodes if name not in uses and name not in kept]
+    dead: set[str] = set()
     while waiting:
-        fresh = [name for name in nodes[waiting.pop()].inputs if name not in found and name in nodes]
-        found.update(fresh)
-        waiting += fresh
-    return frozenset(found)
+        name = waiting.pop()
+        dead.add(name)
+        for operand in nodes[name].inputs:
+            uses[operand] -= 1
+            if not uses[operand] and operand not in kept and operand in nodes:
+                waiting.append(operand)
+    return frozenset(nodes.keys() - dead) if dead else frozenset(nodes)
+
+
+def _operands(ordered: tuple[Node, ...]) -> list[str]:
+    """Name what every node uses, each as often as it is used."""
+    arguments = list(chain.from_iterable(map(attrgetter("args"), ordered)))
+    arguments += chain.from_iterable([node.kwargs.values() for node in ordered if node.kwargs])
+    names = [argument.node for argument in arguments if type(argument) is Ref]
+    for argument in [argument for argument in arguments if type(argument) in CONTAINERS]:
+        items = argument.items if type(argument) is Seq else ()
+        if not items or not _LEAVES.issuperset(map(type, items)):
+            names += refs(argument)
+        else:
+            names += [item.node for item in items if type(item) is Ref]
+    return names
 
 
 def epochs(facts: Facts) -> Mapping[str, int]:

@@ -42,6 +42,11 @@ class Values:
         self.rules = findings.rules
         self._same: dict[int, tuple[Value, Value]] = {}
 
+    def settled(self, a: Value | None, b: Value | None) -> bool:
+        """Whether it is known without a look that all that both sides know agrees."""
+        known = self._same.get(id(a))
+        return known[1] is b if known is not None else a is b is None
+
     def mismatch(self, a: Value | None, b: Value | None, *, made: bool = False) -> str | None:
         """Say which facet of two values disagrees; `None` where all that both sides know agree.
 
