@@ -8,23 +8,23 @@ from graphlens.diff.effects import Behaviour, behaviour
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import NO_SHAPE, Shape, outline, shape_for
 from graphlens.diff.search.table import GETITEM, SLOT_BITS, Labels, Table, full_key, told_in_words
-from graphlens.program.argument import Argument, Ref
+from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue
 
 
 class Calls:
-    """What calls of one function with positional arguments of the same types have in common, and their keys so far.
+    """What calls of one function have in common, and their keys so far by the outline of their arguments.
 
-    `refs` says that all arguments are nodes; other calls are told apart by the outline of their arguments.
+    `refs` says that all arguments of all calls so far are nodes.
     """
 
-    __slots__ = ("commutative", "keys", "refs", "shape")
+    __slots__ = ("commutative", "keys", "picks", "pure", "refs", "shape")
 
-    def __init__(self, shape: Shape, args: tuple[Argument, ...]) -> None:
-        self.shape = shape
-        self.refs = all(type(argument) is Ref for argument in args)
-        self.commutative = shape.commutative and self.refs and len(args) == 2
+    def __init__(self, shape: Shape, *, picks: bool) -> None:
+        self.shape, self.picks = shape, picks
+        self.commutative, self.pure = shape.commutative, shape.pure
+        self.refs = True
         self.keys: dict[tuple[Hashable, ...], int] = {}
 
 
@@ -46,42 +46,50 @@ def build(
     table = Table(graph, symbol, schemas, labels, spoken=spoken)
     index, twin, commutative, effect = table.index, table.twin, table.commutative, table.effect
     picked: dict[tuple[int, int], int] = {}
-    known: dict[tuple[Hashable, ...], Calls] = {}
+    known: dict[tuple[str, str], Calls] = {}
     add_key, add_operands = table.key.append, table.operands.append
     for i, node in enumerate(graph.nodes):
-        names: list[str] = []
-        args, picks = node.args, node.target == GETITEM and not spoken
         if spoken or node.op != "call_function" or node.kwargs or node.subgraphs:
+            names: list[str] = []
             add_key(_unusual(table, i, names, intern, does))
-        else:
-            kinds = (node.target, node.code, *map(type, args))
-            calls = known.get(kinds)
-            if calls is None:
-                calls = known[kinds] = Calls(shape_for(node.target, schemas), args)
-            if calls.refs:
-                names = [argument.node for argument in args]  # type: ignore[union-attr]
-                outlined: tuple[Hashable, ...] = ()
-            else:
-                outlined = tuple(outline(args, names, symbol))
-            key = calls.keys.get(outlined)
-            if key is None:
-                key = calls.keys[outlined] = full_key(table, node, calls.shape, [], intern)
-            add_key(key)
-            if calls.commutative:
-                commutative[i] = 1
-            if not calls.shape.pure:
-                effect[i] = not behaviour(node, schemas, None).pure
-        try:
-            operands = [index[name] for name in names]
-        except KeyError:  # an operand that is not there
-            operands = [index[name] for name in names if name in index]
+            add_operands(_indices(index, names, twin))
+            continue
+        function = (node.target, node.code)
+        calls = known.get(function)
+        if calls is None:
+            calls = known[function] = Calls(shape_for(node.target, schemas), picks=node.target == GETITEM)
+        args, operands = node.args, None
+        if calls.refs:
+            try:
+                operands = [index[argument.node] for argument in args]  # type: ignore[union-attr]
+                outlined: tuple[Hashable, ...] = (Ref,) * len(args)
+            except (AttributeError, KeyError):
+                calls.refs = False
+        if operands is None:
+            names = []
+            outlined = tuple(outline(args, names, symbol))
+            operands = _indices(index, names, {})
+        key = calls.keys.get(outlined)
+        if key is None:
+            key = calls.keys[outlined] = full_key(table, node, calls.shape, [], intern)
+        add_key(key)
         if twin:
             operands = [twin.get(p, p) for p in operands]
-        if picks and len(operands) == 1 and not effect[i]:
-            _pick(graph, i, operands[0], picked, twin)
         add_operands(operands)
+        if calls.commutative:
+            commutative[i] = _unordered(node)
+        if not calls.pure:
+            effect[i] = not behaviour(node, schemas, None).pure
+        elif calls.picks and len(operands) == 1:
+            _pick(graph, i, operands[0], picked, twin)
     _link(table)
     return table
+
+
+def _indices(index: Mapping[str, int], names: list[str], twin: Mapping[int, int]) -> list[int]:
+    """Return the numbers of nodes by name, without those that are not there."""
+    found = [index[name] for name in names if name in index]
+    return [twin.get(p, p) for p in found] if twin else found
 
 
 def _unusual(table: Table, i: int, names: list[str], intern: Interner, does: Mapping[str, Behaviour]) -> int:
