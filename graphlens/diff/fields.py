@@ -16,7 +16,7 @@ from graphlens.diff.derived import decomposed, derived, lost_in_group, of_one_mo
 from graphlens.diff.effects import ASSERT, PURE
 from graphlens.diff.elements import ELEMENTS, in_other_words, same_elements
 from graphlens.diff.fields_across import DIALECT, in_two_dialects, same_index, told_otherwise
-from graphlens.diff.fields_args import ArgumentComparer
+from graphlens.diff.fields_args import ArgumentComparer, argument_finding
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr
@@ -209,8 +209,13 @@ def _result_container(finding: Finding) -> Finding:
 
 def _outputs(matching: Matching, calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
     """Compare the results of two root graphs, each with the result that has the same role in the signature."""
-    from graphlens.diff.fields_signature import output_pairs
+    from graphlens.diff.fields_signature import output_pairs, wrapped
 
+    alone = wrapped(matching, a, b)
+    if alone is not None:
+        yield argument_finding(("args", "args[0]"), "changed", a.args[0], b.args[0], "result container")
+        yield from calls.arguments.differences(("args", "args[0]"), *alone)
+        return
     pairs = output_pairs(matching.a.outputs, matching.b.outputs)
     ours, theirs = _results(a), _results(b)
     fits = ours is not None and theirs is not None

@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import structs
 
-from graphlens.diff.matching import Agreement, GraphMatch
+from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.rows import Finding, Kind, shorten
-from graphlens.program.argument import Ref, Seq, same_literal
-from graphlens.program.graph import Graph
+from graphlens.program.argument import Argument, Ref, Seq, same_literal
+from graphlens.program.graph import Graph, Node
 from graphlens.program.parts import InputSpec, OutputSpec
 
 IndexPair = tuple[int | None, int | None]
@@ -197,3 +197,15 @@ def spec_text(spec: InputSpec | OutputSpec) -> str:
     """Write a specification as ``parameter layers.0.weight``."""
     what = spec.target or spec.path or spec.argument or str(spec.constant)
     return shorten(f"{spec.kind} {what}")
+
+
+def wrapped(matching: Matching, a: Node, b: Node) -> tuple[Argument, Argument] | None:
+    """Return the one result of both root graphs, where a graph without a signature gives it bare and export wraps it."""
+    if len(a.args) != 1 or len(b.args) != 1:
+        return None
+    for (bare, ours), (tuple_, theirs) in (((a, matching.a), (b, matching.b)), ((b, matching.b), (a, matching.a))):
+        x, y = bare.args[0], tuple_.args[0]
+        signed = not ours.outputs and len(theirs.outputs) == 1
+        if signed and isinstance(x, Ref) and isinstance(y, Seq) and len(y.items) == 1:
+            return (x, y.items[0]) if bare is a else (y.items[0], x)
+    return None

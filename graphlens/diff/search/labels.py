@@ -11,7 +11,9 @@ from graphlens.program.program import ROOT, Program
 from graphlens.program.state import StateNames
 from graphlens.program.value import TensorValue
 
-_GENERATED = re.compile(r"(^|\.)_?(lifted_(tensor|custom)|tensor_constant|torchbind_obj|constant|lifted)_?\d+$")
+_GENERATED = re.compile(
+    r"(^|\.)_?(lifted_(tensor|custom)|tensor_constant|param_constant|torchbind_obj|constant|lifted)_?\d+$"
+)
 
 Token = Callable[[StoredTensor], Hashable]
 

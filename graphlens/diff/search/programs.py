@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from graphlens.diff.alignment import Alignment, GraphAlignment
 from graphlens.diff.search import anchors, pins, symbols
 from graphlens.diff.search.bodies import pair_holders, paired_bodies
+from graphlens.diff.search.held import anchor_held, held_pairs
 from graphlens.diff.search.inputs import other_names
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.labels import token_for
@@ -51,8 +52,9 @@ def align_programs(a: Program, b: Program, given: tuple[tuple[str, str], ...]) -
     search = _prepared(a, b, known, pinned)
     inputs = _follow_modules(search, a, b, inputs)
     inputs += other_names(a, b, inputs, token_for(a, b))
+    held = held_pairs(a, b, {name for pair in inputs for name in pair}, token_for(a, b))
     stack: list[tuple[Paths, Match]] = (
-        [((ROOT, ROOT), _root(search, inputs))] if ROOT in a.graphs and ROOT in b.graphs else []
+        [((ROOT, ROOT), _root(search, inputs, held))] if ROOT in a.graphs and ROOT in b.graphs else []
     )
     while stack:
         paths, match = stack.pop()
@@ -94,10 +96,11 @@ def _follow_modules(search: Search, a: Program, b: Program, inputs: list[tuple[s
     return anchors.input_pairs(a, b, translate)
 
 
-def _root(search: Search, inputs: list[tuple[str, str]]) -> Match:
+def _root(search: Search, inputs: list[tuple[str, str]], held: list[tuple[str, str]]) -> Match:
     match = Match(search.a.tables[ROOT], search.b.tables[ROOT])
     _pin(search, (ROOT, ROOT), match)
     anchors.anchor_pairs(match, inputs)
+    anchor_held(match, held)
     if not (search.a.program.inputs and search.b.program.inputs):
         anchors.anchor_names(match)
         anchors.anchor_sizes(match)
