@@ -9,19 +9,13 @@ from msgspec import structs
 
 from graphlens.diff.check.live import Facts
 from graphlens.diff.effects import ASSERT, PURE
-from graphlens.diff.handed import HandedOn, hands_on, packet
+from graphlens.diff.handed import HandedOn, hands_on, reshaped_again
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind
 from graphlens.diff.sizes import stands_for_numbers
-from graphlens.program.graph import Graph, Node
+from graphlens.program.graph import Node
 from graphlens.program.program import Program
-
-_RESHAPING = {
-    "aten.view", "aten.reshape", "aten._unsafe_view", "aten.view_copy", "aten.flatten", "aten.unflatten", "aten.squeeze",
-    "aten.unsqueeze",
-}  # fmt: skip
-"""Keep all elements in their order, in another shape."""
 
 BODY = "body of an ambiguous call"
 
@@ -92,7 +86,7 @@ class LoneNodes:
             return "size"
         if name in facts.picks and self._picked_again(match, facts, name, side):
             return "dead"
-        if (hands_on(node, graph) or _reshaped_again(node, graph)) and name not in self.handed.written(side, path):
+        if (hands_on(node, graph) or reshaped_again(node, graph)) and name not in self.handed.written(side, path):
             return "preserving"
         return ""
 
@@ -128,15 +122,3 @@ def _only(node: Node, kind: Kind, aspect: str) -> Finding:
 def _input_aspect(program: Program, path: str, name: str) -> str:
     spec = next((spec for spec in program.inputs if spec.argument == name), None) if path == "" else None
     return "input" if spec is None or spec.kind == "user_input" else "state"
-
-
-def _reshaped_again(node: Node, graph: Graph) -> bool:
-    """Whether whoever uses a node's elements takes them in their order, in whatever shape."""
-    users = [graph[user] for user in graph.users[node.name]]
-    return (
-        bool(users) and all(_keeps_order(each) and each.inputs == (node.name,) for each in users) and _keeps_order(node)
-    )
-
-
-def _keeps_order(node: Node) -> bool:
-    return node.op in ("call_function", "call_method") and packet(node) in _RESHAPING

@@ -23,6 +23,12 @@ _PRESERVING = {
 _DROPOUTS = {"aten.dropout", "aten.feature_dropout", "aten.alpha_dropout", "aten.feature_alpha_dropout"}
 """Return their input itself where they draw nothing: outside training, and with a probability of 0."""
 
+_RESHAPING = {
+    "aten.view", "aten.reshape", "aten._unsafe_view", "aten.view_copy", "aten.flatten", "aten.unflatten", "aten.squeeze",
+    "aten.unsqueeze",
+}  # fmt: skip
+"""Keep all elements in their order, in another shape."""
+
 _LONGEST = 64
 
 
@@ -43,6 +49,18 @@ def hands_on(node: Node, graph: Graph) -> bool:
     if not isinstance(value, TensorValue) or not isinstance(source, TensorValue):
         return False
     return (value.shape, value.dtype, value.device) == (source.shape, source.dtype, source.device)
+
+
+def reshaped_again(node: Node, graph: Graph) -> bool:
+    """Whether whoever uses a node's elements takes them in their order, in whatever shape."""
+    users = [graph[user] for user in graph.users[node.name]]
+    return (
+        bool(users) and all(_keeps_order(each) and each.inputs == (node.name,) for each in users) and _keeps_order(node)
+    )
+
+
+def _keeps_order(node: Node) -> bool:
+    return node.op in ("call_function", "call_method") and packet(node) in _RESHAPING
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,7 @@ class HandedOn:
             if name in written or name not in graph:
                 return
             yield name
-            if not hands_on(graph[name], graph):
+            if not (hands_on(graph[name], graph) or reshaped_again(graph[name], graph)):
                 return
             name = graph[name].args[0].node  # type: ignore[union-attr]
 

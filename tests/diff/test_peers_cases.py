@@ -293,6 +293,7 @@ def test_operands_of_two_shared_regions_exchanged():
     diff = examined(regions(), regions(swapped=True, copied=True), same=False)
     assert told(diff) == [
         ("invoke_subgraph_2", "invoke_subgraph_2", "args[2]", "changed"),
+        ("invoke_subgraph_3", "invoke_subgraph_3", "args[2]", "changed"),
         (None, "clone", "target", "only_b"),
     ]
     assert diff.quality.only_a == 0
