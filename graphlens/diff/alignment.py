@@ -34,11 +34,15 @@ class Group(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Ambiguous(Struct, frozen=True, kw_only=True, gc=False):
-    """Nodes that evidence cannot tell apart: some of `a` are some of `b`, and which is not known."""
+    """Nodes that evidence cannot tell apart: some of `a` are some of `b`, and which is not known.
+
+    `differs` says that the checker accepts none of the assignments that were tried.
+    """
 
     a: tuple[str, ...]
     b: tuple[str, ...]
     reason: str
+    differs: bool = False
 
 
 class GraphAlignment(Struct, frozen=True, kw_only=True):

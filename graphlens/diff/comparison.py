@@ -76,6 +76,7 @@ def compare(
         An option that does not exist, or pins that contradict each other or name unknown nodes.
     """
     from graphlens.diff.align import align
+    from graphlens.diff.settled import settle
     from graphlens.diff.verify import check
 
     settings = make_settings(
@@ -90,7 +91,9 @@ def compare(
     with without_collector(), steps as done, remembered(a, b) as equal:
         alignment = align(a, b, pins=settings.pins)
         done()
-        checked = check(a, b, alignment, weights=settings.weights, equal=equal)
+        alignment, checked = settle(
+            a, b, alignment, lambda each: check(a, b, each, weights=settings.weights, equal=equal)
+        )
         done()
         return _judge(Matching.of(a, b, alignment, checked), checked.proof, settings, equal)
 

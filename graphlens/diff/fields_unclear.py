@@ -17,6 +17,7 @@ from graphlens.diff.wording import times
 from graphlens.program.graph import Node
 
 UNEVEN: Final = "uneven"
+REFUSED: Final = "refused"
 _SHORT: Final = 72
 """Longer lists of what is called say how many of each there are."""
 
@@ -24,7 +25,8 @@ _SHORT: Final = 72
 def unclear_nodes(match: GraphMatch, lone: LoneNodes) -> Iterator[Placed]:
     """Yield a row for each class of nodes that are ambiguous.
 
-    Where one side has more calls of a target, some of them have no counterpart, whichever they are: the aspect says so.
+    Where one side has more calls of a target, some of them have no counterpart, whichever they are, and where the checker
+    accepts no assignment, something among them differs: the aspect says so, unless a node gone or new explains it.
     """
     nodes_a, nodes_b = match.nodes
     function = _functions(match)
@@ -34,12 +36,13 @@ def unclear_nodes(match: GraphMatch, lone: LoneNodes) -> Iterator[Placed]:
         counts = Counter(function[0](node) for node in ours)
         counts.subtract(function[1](node) for node in theirs)
         uneven = any((target, count > 0) in left_over for target, count in counts.items() if count)
+        refused = unclear.reason if left_over else _refused(match, lone, unclear)
         first_a, first_b = ours[0] if ours else None, theirs[0] if theirs else None
         yield place(
             match,
             first_a,
             first_b,
-            bundle_row(unclear, ours, theirs, "ambiguous", UNEVEN if uneven else unclear.reason),
+            bundle_row(unclear, ours, theirs, "ambiguous", UNEVEN if uneven else refused),
         )
 
 
@@ -57,6 +60,17 @@ def _functions(match: GraphMatch) -> tuple[Function, Function]:
         return said.function if said is not None else called(node) or node.target
 
     return (lambda node: name(node, 0)), (lambda node: name(node, 1))
+
+
+def _refused(match: GraphMatch, lone: LoneNodes, unclear: Ambiguous) -> str:
+    if not unclear.differs:
+        return unclear.reason
+    for side, names in enumerate((unclear.a, unclear.b)):
+        graph = match.b if side else match.a
+        near = {x for name in names for x in (*graph[name].inputs, *graph.users.get(name, ()))}
+        if any(match.is_lone(x, side="ab"[side]) and not lone.aspect(match, x, side=side) for x in near if x in graph):
+            return unclear.reason
+    return REFUSED
 
 
 def _left_over(match: GraphMatch, lone: LoneNodes, function: tuple[Function, Function]) -> set[tuple[str, bool]]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from graphlens.diff.layers_text import is_counter, numbered, numbered_shape, ranges
 from graphlens.diff.modules import LoneModule
 from graphlens.diff.rows import Mismatch, family, rank
-from graphlens.diff.wording import became, phrase, place, plural, short, sides_text, times, verb, why_unclear
+from graphlens.diff.wording import UNDECIDED, became, phrase, place, plural, short, sides_text, times, verb, why_unclear
 
 _TELLING: Final = ("val", "signature.inputs", "signature.outputs", "op", "verifier", "schema_version", "opset_version")
 _LITERALS: Final = ("literal", "device", "specialised", "generalised", "default", "container")
@@ -56,7 +56,7 @@ def _alike(row: Mismatch) -> tuple[str, ...]:
         sides = (row.a, row.b) if row.aspect in _LITERALS else ()
         return (*key, row.target, row.where, *sides)
     if row.kind == "ambiguous":
-        return (*key[:-1], "uneven" if row.aspect == "uneven" else "", "body" if row.inherited_from else "")
+        return (*key[:-1], row.aspect if row.aspect in UNDECIDED else "", "body" if row.inherited_from else "")
     if row.kind in ("only_a", "only_b", "lost", "added", "renamed", "moved"):
         return key
     if row.family == "val.storage":

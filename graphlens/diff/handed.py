@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphlens.diff.check.live import Facts
 from graphlens.diff.dialect import called, speaks_python
 from graphlens.diff.effects import behaviour
-from graphlens.diff.matching import GraphMatch, Matching
+from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue
@@ -78,13 +78,13 @@ class HandedOn:
         return found
 
     def same(self, match: GraphMatch, a: str, b: str, readers: tuple[str, str] = ("", "")) -> bool:
-        """Whether two nodes that are no pair hold the value of a pair, before or after such steps.
+        """Whether two nodes that are no pair hold the value of a pair (or of one group), before or after such steps.
 
         What is written to holds it where `readers` read it, if they are named.
         """
         ours = list(self._back(0, match.path_a, match.a, a))
-        theirs = set(self._back(1, match.path_b, match.b, b))
-        if any(match.forward.get(name) in theirs for name in ours):
+        theirs = list(self._back(1, match.path_b, match.b, b))
+        if any(match.refer(x, y)[0] is Agreement.SAME for x in ours for y in theirs):
             return True
         write = self._written_once(0, match.path_a, match.a, a, readers[0])
         return write != "" and match.forward.get(write) == self._written_once(1, match.path_b, match.b, b, readers[1])

@@ -9,14 +9,14 @@ from graphlens.diff.placed import Placed
 from graphlens.diff.rows import Finding
 from graphlens.program.argument import Ref
 
-_INNOCENT: Final = frozenset({"dead", "duplicate", "attribute", "preserving", "size", "assertion", "input", "state"})
-"""Sorts of lone nodes (`LoneNodes.aspect`) whose own rows are no wrong result."""
+_INNOCENT: Final = frozenset({"dead", "duplicate", "preserving", "size", "assertion"})
+"""Sorts of lone calls (`LoneNodes.aspect`) whose own rows are no wrong result."""
 
 
 def with_own_roots(placed: list[Placed]) -> Iterator[Placed]:
     """Yield the same differences; operands that are others are a root where the lone node among them explains nothing.
 
-    A copy or an input that only one side has is harmless itself, and computing on it instead of on something else is not.
+    A copy that only one side has is harmless itself, and computing on it instead of on something else is not.
     """
     innocent = _innocent(placed)
     for item in placed:

@@ -61,6 +61,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("target", ANY, "state"): _breaks("the state that the program asks for is another"),
     ("target", ANY, "input"): _breaks("callers pass other inputs"),
     ("target", "ambiguous", "uneven"): _wrong("one side has more of them: whichever they are, some have no counterpart"),
+    ("target", "ambiguous", "refused"): _wrong("the checker accepts no assignment that was tried: something among them differs"),
     ("target", "ambiguous", ANY): _breaks("evidence does not say which became which, so a difference may hide here"),
     ("args", ANY, ANY): _wrong("the function is called on something else"),
     ("args", ANY, "same elements"): _breaks("the two operators are told otherwise what to do, and give the same elements"),

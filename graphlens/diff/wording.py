@@ -17,6 +17,10 @@ _TOLD_BY_ASPECT: Final = {
     "handed on": "read before or after a step that hands it on",
     "same elements": "changed, with the same elements,",
 }
+UNDECIDED: Final = {
+    "uneven": "there are not as many of them",
+    "refused": "no assignment that was tried makes them the same",
+}
 _STORED: Final = ("weights", "constants")
 
 
@@ -68,7 +72,7 @@ def phrase(row: Mismatch) -> str:
 
 
 def why_unclear(row: Mismatch) -> str:
-    return "there are not as many of them" if row.aspect == "uneven" else row.aspect
+    return UNDECIDED.get(row.aspect, row.aspect)
 
 
 def became(row: Mismatch) -> bool:
