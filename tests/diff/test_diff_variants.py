@@ -357,7 +357,7 @@ def test_a_region_under_autocast(back):
     assert {(row.kind, row.cause) for row in inside} == {("only_a" if back else "only_b", "inherited")}
     assert not [row for row in diff.rows if row.family in ("weights", "signature.inputs", "signature.outputs")]
     (told,) = (row for row in diff.rows if row.severity == "wrong_result" and row.cause == "root")
-    assert (told.b if back else told.a).startswith(f"{len(flat)} nodes (aten.linear 19, ")
+    assert (told.b if back else told.a).startswith(f"{len(flat)} nodes (aten.linear ×19, ")
 
 
 class Dequantized(nn.Module):
