@@ -20,14 +20,14 @@ def progress(total: int, title: str, *, unit: str = "it") -> Any:
     return tqdm(total=total, desc=title, unit=f" {unit}", leave=False, disable=_disabled())
 
 
-def each(items: Iterable[T], count: int, title: str) -> Iterable[T]:
-    """Yield `count` nodes, with a bar that appears after two seconds, where there are many."""
+def each(items: Iterable[T], count: int, title: str, *, unit: str = "nodes") -> Iterable[T]:
+    """Yield `count` items, with a bar that appears after two seconds, where there are many."""
     if count < FEW:
         return items
     from tqdm.auto import tqdm
 
     bar: Iterable[T] = tqdm(
-        items, total=count, desc=title, unit=" nodes", delay=2, leave=False, mininterval=0.5, disable=_disabled()
+        items, total=count, desc=title, unit=f" {unit}", delay=2, leave=False, mininterval=0.5, disable=_disabled()
     )
     return bar
 

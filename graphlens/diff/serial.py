@@ -1,11 +1,15 @@
-"""A diff as JSON and back."""
+"""A diff as JSON and back.
+
+A row has the columns of the table, and those of its other fields that say something. What a value is, beyond its short
+text, stands once in ``values``, however many rows have it: ``{"$value": 7}`` is the eighth.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -21,14 +25,44 @@ from graphlens.errors import DiffError
 from graphlens.files import write_file
 from graphlens.program.collector import without_collector
 from graphlens.program.frozen import freeze
+from graphlens.progress import each
 
 if TYPE_CHECKING:
     from graphlens.diff.diff import Diff
     from graphlens.program.program import Program
 
 FORMAT = "graphlens.diff"
-VERSION = 1
-_COLUMNS = (*MISMATCH_COLUMNS, "graph_b", "aspect", "where", "inherited_from", "value_a", "value_b")
+VERSION = 2
+_READ = (1, VERSION)
+"""Version 1 wrote every value where it is."""
+_VALUE: Final = "$value"
+_REST = ("aspect", "where", "inherited_from")
+_LONG: Final = 40
+"""Longer texts are shared."""
+
+
+class _Values:
+    """Values that rows share, each written once."""
+
+    def __init__(self) -> None:
+        self.written: list[Any] = []
+        self._by_text: dict[str, int] = {}
+        self._by_id: dict[int, int] = {}
+
+    def refer(self, value: Any) -> Any:
+        """Return a value as JSON-ready data; what is long as a reference."""
+        if value is None or type(value) in (bool, int, float) or (type(value) is str and len(value) < _LONG):
+            return plain(value)
+        number = self._by_id.get(id(value))
+        if number is None:
+            data = plain(value)
+            text = data if type(value) is str else "\0" + json.dumps(data)
+            number = self._by_text.get(text)
+            if number is None:
+                number = self._by_text[text] = len(self.written)
+                self.written.append(data)
+            self._by_id[id(value)] = number
+        return {_VALUE: number}
 
 
 def to_dict(diff: Diff) -> dict[str, Any]:
@@ -54,18 +88,26 @@ def _head(diff: Diff) -> dict[str, Any]:
 
 
 def _tables(diff: Diff) -> dict[str, Iterator[dict[str, Any]]]:
+    values = _Values()
+    rows = each(diff.rows, len(diff.rows), "writing", unit="rows")
     return {
-        "mismatches": map(_mismatch, diff.rows),
+        "mismatches": (_mismatch(row, values) for row in rows),
         "nodes": map(_columns, diff.node_rows),
         "patterns": map(_columns, diff.pattern_rows),
         "modules": map(_columns, diff.lone_modules),
+        "values": (value for value in values.written),  # complete when the rows are written
     }
 
 
-def _mismatch(row: Mismatch) -> dict[str, Any]:
-    columns = {name: getattr(row, name) for name in _COLUMNS}
-    columns["value_a"] = plain(row.value_a)
-    columns["value_b"] = plain(row.value_b)
+def _mismatch(row: Mismatch, values: _Values) -> dict[str, Any]:
+    columns = {name: getattr(row, name) for name in MISMATCH_COLUMNS}
+    if row.graph_b is not None:
+        columns["graph_b"] = row.graph_b
+    columns |= {name: value for name in _REST if (value := getattr(row, name))}
+    if row.value_a is not None:
+        columns["value_a"] = values.refer(row.value_a)
+    if row.value_b is not None:
+        columns["value_b"] = values.refer(row.value_b)
     return columns
 
 
@@ -84,16 +126,28 @@ def _settings(settings: Settings) -> dict[str, Any]:
 
 def to_json(diff: Diff, path: str | Path | None) -> str:
     """Return the diff as JSON text of one line per row, and write it if a path is given."""
-    write = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode
     with without_collector():
-        parts = [f"{write(key)}: {write(value)}" for key, value in _head(diff).items()]
+        parts = [f"{_line(key)}: {_line(value)}" for key, value in _head(diff).items()]
         for key, rows in _tables(diff).items():
-            lines = ",\n".join(map(write, rows))
-            parts.append(f"{write(key)}: [{chr(10) + lines + chr(10) if lines else ''}]")
+            lines = ",\n".join(map(_line, rows))
+            parts.append(f"{_line(key)}: [{chr(10) + lines + chr(10) if lines else ''}]")
         text = "{" + ",\n".join(parts) + "}"
     if path is not None:
         write_file(path, text + "\n")
     return text
+
+
+_ASCII = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+_FAST = msgspec.json.Encoder().encode
+
+
+def _line(data: Any) -> str:
+    """Write JSON of printable ASCII on one line."""
+    try:
+        text = _FAST(data).decode()
+    except (UnicodeEncodeError, OverflowError):  # a lone surrogate, a number of more than 64 bits
+        return _ASCII(data)
+    return text if text.isascii() and "\x7f" not in text else _ASCII(data)
 
 
 def from_json(source: str | bytes | Path, a: Program | None, b: Program | None) -> Diff:
@@ -102,7 +156,8 @@ def from_json(source: str | bytes | Path, a: Program | None, b: Program | None) 
 
     data = _load(source)
     try:
-        rows = tuple(_row(item) for item in data["mismatches"])
+        values = [structured(item) for item in data.get("values", ())]
+        rows = tuple(_row(item, values) for item in data["mismatches"])
         settings = _read_settings(data["settings"])
         stored = {
             "verdict": str(data["verdict"]),
@@ -143,16 +198,25 @@ def _load(source: str | bytes | Path) -> dict[str, Any]:
         raise DiffError(f"the text is not JSON: {error}; give what Diff.to_json() returned, or a Path") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise DiffError("the JSON is not a diff of graphlens; write it with Diff.to_json()")
-    if data.get("version") != VERSION:
+    if data.get("version") not in _READ:
         raise DiffError(
-            f"the diff is of version {data.get('version')!r} and this graphlens reads {VERSION}; make it again"
+            f"the diff is of version {data.get('version')!r} and this graphlens reads {VERSION} and before; make it again"
         )
     return data
 
 
-def _row(item: dict[str, Any]) -> Mismatch:
-    values = {name: structured(item.pop(name, None)) for name in ("value_a", "value_b")}
-    return msgspec.structs.replace(msgspec.convert(item, Mismatch), **values)
+def _row(item: dict[str, Any], values: Sequence[Any]) -> Mismatch:
+    sides = [_value(item.pop(name, None), values) for name in ("value_a", "value_b")]
+    return msgspec.structs.replace(msgspec.convert(item, Mismatch), value_a=sides[0], value_b=sides[1])
+
+
+def _value(data: Any, values: Sequence[Any]) -> Any:
+    if type(data) is not dict or _VALUE not in data:
+        return structured(data)
+    number = data[_VALUE]
+    if type(number) is not int or not 0 <= number < len(values):
+        raise ValueError(f"there is no value {number!r}")
+    return values[number]
 
 
 def _read_settings(data: dict[str, Any]) -> Settings:

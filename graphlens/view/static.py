@@ -10,6 +10,7 @@ from typing import Any
 from graphlens.errors import ViewError
 from graphlens.view.build import Built, build
 from graphlens.view.draw.svg import scene_svg
+from graphlens.view.draw.walk import walk_regions
 from graphlens.view.escape import markup, printable
 from graphlens.view.opening import first_open
 from graphlens.view.options import Options
@@ -19,6 +20,9 @@ from graphlens.view.text import outline, section_text
 
 LARGEST_PICTURE = 90_000
 """Characters of SVG that a snapshot carries at most; a deeper fold is shown instead of a larger one."""
+
+MOST_DRAWN = 3_000
+"""Boxes and regions directly in the root; more make a picture that is too large however it is folded."""
 
 PATIENCE = 4.0
 """Seconds that Graphviz gets per region of a snapshot; nobody waits longer for a cell to show itself."""
@@ -83,6 +87,9 @@ def picture(built: Built, section: Section) -> str:
         return ""
     view = section.views[0]
     scene, marks = built.scenes[view.kind, view.index], built.marks.get((view.kind, view.index))
+    root = walk_regions(scene).regions[0]
+    if len(root.boxes) + len(root.children) > MOST_DRAWN:
+        return ""
     svg = scene_svg(scene, view.open, title=section.title, marks=marks, timeout=PATIENCE)
     if len(svg) > LARGEST_PICTURE:
         svg = scene_svg(scene, [0], title=section.title, marks=marks, timeout=PATIENCE)

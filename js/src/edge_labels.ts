@@ -9,6 +9,9 @@ import { textWidth } from "./measure";
 export const LABEL = SMALL - 1;
 const GAP = 5;
 const CELL = 48;
+const STEP = 7;
+/** Points of all lines together: the lines of a node with thousands of operands are as long as the picture is wide. */
+const MOST_SAMPLES = 100_000;
 
 export interface Label {
   readonly text: string;
@@ -32,12 +35,15 @@ export interface Line {
 export function placeLabels(doc: Doc, lines: readonly Line[], blocked: readonly Area[]): (Label | null)[] {
   const grid = new Grid();
   for (const area of blocked) grid.add(area);
-  for (const { points } of lines) for (const [x, y] of samples(points)) grid.add({ x, y, width: 0, height: 0 });
+  const step = Math.max(STEP, lines.reduce((sum, { points }) => sum + lengthOf(points), 0) / MOST_SAMPLES);
+  for (const { points } of lines) for (const [x, y] of samples(points, step)) grid.add({ x, y, width: 0, height: 0 });
   const labels: (Label | null)[] = lines.map(() => null);
   const makers = new Map<string, number[]>();
   lines.forEach(({ link }, i) => {
     const key = `${link.tail.at}.${link.tail.port}`;
-    makers.set(key, [...(makers.get(key) ?? []), i]);
+    const group = makers.get(key);
+    if (group) group.push(i);
+    else makers.set(key, [i]);
   });
   for (const group of makers.values()) {
     const text = valueText(doc, lines[group[0]].link);
@@ -58,10 +64,13 @@ function valueText(doc: Doc, link: Link): string {
   return texts.size === 1 ? [...texts][0] : `${texts.size} values`;
 }
 
-function* samples(points: readonly number[]): Generator<[number, number]> {
+const lengthOf = (points: readonly number[]) => {
   const end = points.length - 2;
-  const length = Math.abs(points[end] - points[0]) + Math.abs(points[end + 1] - points[1]);
-  const count = Math.max(3, Math.ceil(length / 7));
+  return Math.abs(points[end] - points[0]) + Math.abs(points[end + 1] - points[1]);
+};
+
+function* samples(points: readonly number[], step: number): Generator<[number, number]> {
+  const count = Math.max(3, Math.ceil(lengthOf(points) / step));
   for (let i = 0; i <= count; i++) yield pointAt(points, i / count);
 }
 

@@ -178,3 +178,40 @@ def test_a_value_that_is_none_is_refused_in_one_line(value):
     with pytest.raises(DiffError, match="not a diff of graphlens") as caught:
         Diff.from_json(json.dumps(data))
     assert "\n" not in str(caught.value)
+
+
+def test_what_version_1_wrote_is_read():
+    """It wrote every field of every row, and every value where it is."""
+    diff = compare(nested_program(), edits.with_meta(nested_program(), ("", "sin"), stack_trace="x" * 50, custom="y"))
+    data = json.loads(diff.to_json())
+    assert (data["version"], data["values"]) == (2, [nested_program().graphs[""]["sin"].stack_trace, "x" * 50])
+    values = data.pop("values")
+    for row in data["mismatches"]:
+        for name in ("graph_b", "aspect", "where", "inherited_from", "value_a", "value_b"):
+            held = row.setdefault(name, None if name in ("graph_b", "value_a", "value_b") else "")
+            row[name] = values[held["$value"]] if isinstance(held, dict) and "$value" in held else held
+    old = Diff.from_json(json.dumps(data | {"version": 1}))
+    assert old.rows == diff.rows
+    assert old.verdict == diff.verdict
+
+
+def test_values_that_many_rows_have_are_written_once():
+    program = nested_program()
+    edited = program
+    for node in program.graph.nodes:
+        if node.stack_trace:
+            edited = edits.with_meta(edited, ("", node.name), stack_trace="another line of another file, " * 20)
+    diff = compare(program, edited)
+    text = diff.to_json()
+    assert len(diff.rows) > 20
+    assert text.count("another line of another file, " * 20) == 1
+    assert Diff.from_json(text).rows == diff.rows
+    assert text.isascii()
+
+
+@pytest.mark.parametrize("number", [-1, 99, "0", None, True, 0.0])
+def test_a_reference_to_no_value_is_refused(number):
+    data = json.loads(compare(*(edits.with_meta(nested_program(), ("", "sin"), custom=c * 50) for c in "ab")).to_json())
+    data["mismatches"][0]["value_a"] = {"$value": number}
+    with pytest.raises(DiffError, match="there is no value"):
+        Diff.from_json(json.dumps(data))

@@ -119,3 +119,37 @@ print([name for name in ("torch", "pandas", "anywidget", "IPython") if name in s
 """
     assert run_python(code) == "[]"
     assert (tmp_path / "r.html").stat().st_size > 100_000
+
+
+def test_a_node_with_thousands_of_changed_operands_is_reported(tmp_path):
+    """The lines of its picture together are as long as the square of its operands."""
+    from time import process_time
+
+    from graphlens.diff import compare
+    from graphlens.program.argument import Ref, Seq
+    from graphlens.program.frozen import freeze
+    from graphlens.program.graph import Graph, Node
+    from graphlens.program.program import Program
+    from graphlens.program.value import TensorValue
+
+    value = TensorValue(shape=(2,), dtype="float32")
+    makers = [
+        Node(name=f"s{i}", op="call_function", target="aten.mul.Tensor", args=(Ref("x"), float(i)), value=value)
+        for i in range(1500)
+    ]
+    refs = [Ref(node.name) for node in makers]
+
+    def program(operands):
+        cat = Node(
+            name="cat", op="call_function", target="aten.cat.default", args=(Seq("list", tuple(operands)),), value=value
+        )
+        out = Node(name="output", op="output", target="output", args=(Seq("tuple", (Ref("cat"),)),))
+        return Program(
+            graphs=freeze({"": Graph((Node(name="x", op="placeholder", target="x", value=value), *makers, cat, out))})
+        )
+
+    diff = compare(program(refs), program(refs[1:] + refs[:1]))
+    started = process_time()
+    text = diff.to_html(tmp_path / "wide.html").read_text()
+    assert process_time() - started < 12
+    assert "args[0]" in text

@@ -18,6 +18,9 @@ WIDEST = 170
 GAP = 5
 CELL = 48
 MARGIN = 3
+STEP = 7
+MOST_SAMPLES = 100_000
+"""Points of all lines together: the lines of a node with thousands of operands are as long as the picture is wide."""
 
 Area = tuple[float, float, float, float]
 """x, y, width, height."""
@@ -41,8 +44,9 @@ def place_labels(
     grid = _Grid()
     for area in blocked:
         grid.add(area)
+    step = max(STEP, sum(_length(points) for _, points in lines) / MOST_SAMPLES)
     for _, points in lines:
-        for x, y in _samples(points):
+        for x, y in _samples(points, step):
             grid.add((x, y, 0, 0))
     labels: list[Label | None] = [None] * len(lines)
     makers: dict[tuple[int, int], list[int]] = {}
@@ -73,9 +77,12 @@ def _value_text(walk: Walk, link: Link) -> str:
     return next(iter(texts)) if len(texts) == 1 else f"{len(texts)} values"
 
 
-def _samples(points: Curve) -> Iterator[Point]:
-    length = abs(points[-2] - points[0]) + abs(points[-1] - points[1])
-    count = max(3, math.ceil(length / 7))
+def _length(points: Curve) -> float:
+    return abs(points[-2] - points[0]) + abs(points[-1] - points[1])
+
+
+def _samples(points: Curve, step: float) -> Iterator[Point]:
+    count = max(3, math.ceil(_length(points) / step))
     for i in range(count + 1):
         yield point_at(points, i / count)
 
