@@ -22,6 +22,7 @@ from graphlens.diff.fields_lone import LoneNodes
 from graphlens.diff.fields_meta import MetaComparer, compare_seq_nr
 from graphlens.diff.fields_unclear import bundle_row, unclear_nodes
 from graphlens.diff.handed import HandedOn
+from graphlens.diff.inlined import inlined
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.numbered import Numbered
 from graphlens.diff.order import order_findings, storage_findings
@@ -166,6 +167,8 @@ class NodeComparer:
             indexed = same_index(match, ours, theirs, self.matching.schemas)
             aspect = DIALECT if indexed else "decomposed" if decomposed(group, ours, theirs) else "rewritten"
             aspect = "module" if of_one_module(match, ours, theirs) else aspect
+            if aspect == "rewritten" and inlined(self.matching, match, ours, theirs):
+                aspect = "inlined"
             last_a, last_b = _last(match.a, ours), _last(match.b, theirs)
             yield place(match, last_a, last_b, bundle_row(group, ours, theirs, "changed", aspect))
             for finding in compare_values(last_a.value, last_b.value, self.matching.renaming):

@@ -48,6 +48,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("target", "only_b", ANY): _wrong("a does not compute this, or computes it in a way that was not recognised"),
     ("target", "changed", "decomposed"): _breaks("a pass made it from the other (from_node), as decompositions do; that it is equal is not proved here"),
     ("target", "changed", "module"): _breaks("a module called as a whole on one side, and on the other what is called in the module of that name and class; that both compute the same is not proved here"),
+    ("target", "changed", "inlined"): _breaks("the same calls on the same operands, in a nested graph on one side: a pass that does not enter it misses them, and gradients are recorded otherwise"),
     ("target", "changed", "dialect"): _breaks("the same function in another dialect (Python's function or method, an operator): passes dispatch on the target; that both compute the same is not proved here"),
     ("target", "renamed", ANY): _cosmetic("another attribute name for the same thing"),
     ("target", "changed", "same elements"): _breaks("a view on one side and perhaps a copy on the other, of the same elements"),
