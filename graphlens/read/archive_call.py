@@ -11,7 +11,7 @@ from msgspec import Raw
 from graphlens.program.argument import Argument, Ref
 from graphlens.program.frozen import EMPTY, freeze
 from graphlens.program.graph import Graph, Node, Subgraph
-from graphlens.program.roles import subgraph_roles, where_text
+from graphlens.program.roles import hop_parameters, subgraph_roles, where_text
 from graphlens.program.value import ConstValue, ContainerValue, Value
 from graphlens.progress import each
 from graphlens.read import schema
@@ -159,7 +159,8 @@ def _arguments(builder: Builder, node: schema.Node, kind: Kind) -> Call:
         else:
             kwargs[name] = to_argument(given.arg, builder, name)
     reading.item = ""
-    return tuple(args), freeze(kwargs) if kwargs else EMPTY, builder.share(tuple(names)) if schema_op or numeric else ()
+    told = tuple(names) if schema_op or numeric else hop_parameters(kind.plain)[: len(args)]
+    return tuple(args), freeze(kwargs) if kwargs else EMPTY, builder.share(told)
 
 
 def _positional(given: schema.NamedArgument, index: int, node: schema.Node) -> bool:

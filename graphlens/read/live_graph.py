@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import fx
-from torch._ops import OpOverload, OpOverloadPacket
+from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 
 from graphlens.program.argument import Argument
 from graphlens.program.frozen import EMPTY, freeze
 from graphlens.program.graph import Graph, Node, Subgraph
-from graphlens.program.roles import Where, subgraph_roles, where_text
+from graphlens.program.roles import Where, hop_parameters, subgraph_roles, where_text
 from graphlens.progress import each
 from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_code import function_code, hooks_code, module_code
@@ -141,9 +141,11 @@ def _subgraphs(target: str, args: Sequence[Argument], found: Sequence[Found]) ->
 
 
 def argument_names(target: Any, count: int) -> tuple[str, ...]:
-    """Names of the first `count` positional arguments where an op has a schema or is a known symbolic function."""
+    """Names of the first `count` positional arguments where an op has a schema or is a known one."""
     if isinstance(target, OpOverload):
         return _schema_names(target)[:count]
+    if isinstance(target, HigherOrderOperator):
+        return hop_parameters(f"higher_order.{target.name()}")[:count]
     try:
         return symbolic_operators().get(target, ())[:count]
     except TypeError:  # an unhashable callable

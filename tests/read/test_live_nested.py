@@ -341,3 +341,16 @@ def test_script_object_arguments_are_labelled_by_class():
 def test_references_stay_inside_their_graph():
     for path, node in read(models.nested()).walk():
         assert all(isinstance(name, str) and name for name in node.inputs), path
+
+
+def test_arguments_of_higher_order_ops_have_their_names_in_both_readers(tmp_path):
+    class Branches(torch.nn.Module):
+        def forward(self, x):
+            up, down = (lambda v: v + 1), (lambda v: v - 1)
+            return torch.cond(x.sum() > 0, up, down, (x,))
+
+    program = torch.export.export(Branches(), (torch.rand(3),))
+    torch.export.save(program, tmp_path / "cond.pt2")
+    for source in (program, tmp_path / "cond.pt2"):
+        node = next(node for node in read(source).graph.nodes if node.subgraphs)
+        assert node.arg_names == ("pred", "true_fn", "false_fn", "operands")

@@ -61,6 +61,31 @@ def test_a_stage_leaves_what_it_starts_from_alone(sample):
     assert not any("val" in row.field for row in trip.diff("export", "deepcopy@export").rows)
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_pass_takes_an_unflattened_module_and_leaves_it_alone(dynamic):
+    def louder(module):
+        graphs = [part.graph for part in module.modules() if hasattr(part, "graph")]
+        for node in [node for graph in graphs for node in graph.nodes if node.target is torch.ops.aten.add.Tensor]:
+            node.args = (node.args[0], 3)
+
+    class Sized(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+
+        def forward(self, x):
+            return self.inner(x).reshape(x.shape[0] * 4) + 1
+
+    shapes = {"x": {0: torch.export.Dim("batch")}} if dynamic else None
+    stages = ("export", "unflatten", ("louder", louder))
+    runtimes = ("eager", "unflatten", "louder")
+    trip = roundtrip(Sized(), (torch.rand(3, 4),), dynamic_shapes=shapes, stages=stages, runtimes=runtimes)
+    assert set(trip.stages["status"]) == {"ok"}, trip.verdict
+    assert dict(zip(trip.outputs["runtime"], trip.outputs["status"], strict=True))["unflatten"] == "ok"
+    rows = trip.diff("unflatten", "louder").rows
+    assert [(row.target, row.field, row.a, row.b) for row in rows] == [("aten.add.Tensor", "args", "1", "3")]
+
+
 def test_what_a_pass_may_return(sample):
     from torch.fx.passes.infra.pass_base import PassResult
 

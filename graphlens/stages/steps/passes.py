@@ -44,8 +44,12 @@ def judged(start: Any, product: Any) -> Callable[[Program, Program], Judged]:
 
 
 def copied(product: Any) -> Any:
-    """Copy the graphs of a captured program; weights are shared, for a pass replaces and does not write them."""
-    memo = {id(tensor): tensor for tensor in _tensors(product)}
+    """Copy the graphs of a captured program; weights are shared, for a pass replaces and does not write them.
+
+    So are the fake tensors and symbols that values are recorded as: torch cannot copy them (an unflattened module copies its
+    nodes with all their metadata).
+    """
+    memo = {id(tensor): tensor for tensor in (*_tensors(product), *_recorded(product))}
     return copy.deepcopy(product, memo)
 
 
@@ -59,6 +63,18 @@ def _tensors(product: Any) -> list[Any]:
     else:
         held = []
     return [tensor for tensor in held if isinstance(tensor, torch.Tensor)]
+
+
+def _recorded(product: Any) -> list[Any]:
+    """Find the tensors and symbols in the metadata of all nodes of a module and of the modules in it."""
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    modules = product.modules() if isinstance(product, torch.nn.Module) else ()
+    graphs = [graph for module in modules if isinstance(graph := getattr(module, "graph", None), torch.fx.Graph)]
+    recorded = [value for graph in graphs for node in graph.nodes for value in node.meta.values()]
+    shared = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)
+    return [leaf for leaf in tree_leaves(recorded) if isinstance(leaf, shared)]
 
 
 def _settled(product: Any) -> Any:
