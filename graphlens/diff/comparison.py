@@ -73,7 +73,8 @@ def compare(
     Raises
     ------
     DiffError
-        An option that does not exist, or pins that contradict each other or name unknown nodes.
+        An option that does not exist, pins that contradict each other or name unknown nodes, or a program without a root
+        graph or with two nodes of one name in a graph.
     """
     from graphlens.diff.align import align
     from graphlens.diff.settled import settle
@@ -84,8 +85,7 @@ def compare(
     )
     check_selectors((*settings.ignore, *settings.severities), (a, b))
     for side, program in (("a", a), ("b", b)):
-        if ROOT not in program.graphs:
-            raise DiffError(f"{side} has no root graph, only {list(program.graphs)[:5]}: there is nothing to compare")
+        _check_program(side, program)
     nodes = sum(map(len, a.graphs.values()))
     steps = phases(("aligning", "checking", "comparing"), nodes)
     with without_collector(), steps as done, remembered(a, b) as equal:
@@ -96,6 +96,17 @@ def compare(
         )
         done()
         return _judge(Matching.of(a, b, alignment, checked), checked.proof, settings, equal)
+
+
+def _check_program(side: str, program: Program) -> None:
+    if ROOT not in program.graphs:
+        raise DiffError(f"{side} has no root graph, only {list(program.graphs)[:5]}: there is nothing to compare")
+    for path, graph in program.graphs.items():
+        if len(graph.index) != len(graph.nodes):
+            name = next(node.name for i, node in enumerate(graph.nodes) if graph.index[node.name] != i)
+            raise DiffError(
+                f"{side} has two nodes of the name {name!r} in graph {path!r}: nobody can tell which is meant"
+            )
 
 
 def judge_alignment(

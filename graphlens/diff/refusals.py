@@ -81,8 +81,12 @@ def _reordered(matching: Matching, known: list[Placed], proof: Proof) -> list[Pl
 
 
 def _changed_effect(matching: Matching, known: list[Placed]) -> str:
-    """Name a node with an effect that has no partner, or whose partner calls another function."""
+    """Name a node with an effect that has no partner, or whose partner calls another function.
+
+    A call without partner that made what is written is one too: without it something else is written.
+    """
     facts = matching.facts
+    written: dict[tuple[int, str], set[str]] = {}
     for item in known:
         if item.finding.field != "target":
             continue
@@ -93,9 +97,19 @@ def _changed_effect(matching: Matching, known: list[Placed]) -> str:
             here = facts[side].get(path or "")
             bundle = names if isinstance(names, tuple) else (node.name,) if node is not None else ()
             found = [name for name in bundle if here is not None and not here.does.get(name, PURE).pure]
+            if not found and here is not None and node is not None and _computes_alone(item):
+                key = side, path or ""
+                if key not in written:
+                    written[key] = {name for does in here.does.values() for name in does.writes}
+                found = [node.name] if node.name in written[key] else []
             if found:
                 return str(found[0])
     return ""
+
+
+def _computes_alone(item: Placed) -> bool:
+    """Whether a row says that a call which computes something has no partner: a wrong result itself."""
+    return item.finding.kind in ("only_a", "only_b") and not item.finding.aspect and not item.finding.inherited_from
 
 
 def _place(matching: Matching, refusal: Refusal, field: str) -> Placed:

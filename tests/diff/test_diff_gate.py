@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 from diff.peers import written
+from msgspec.structs import replace
 
+from graphlens.diff.align import align
 from graphlens.diff.comparison import compare
+from graphlens.diff.verify import verify
+from graphlens.errors import DiffError
+from graphlens.program.frozen import freeze
+from graphlens.program.graph import Graph
 
 HEAD = "x = input\nz = input\np = sin(x)\nq = cos(z)\n"
 
@@ -42,3 +48,29 @@ def test_the_same_value_after_a_harmless_node_is_no_wrong_result(ours, theirs):
     for diff in (compare(a, b), compare(b, a)):
         assert diff.rows
         assert diff.worst != "wrong_result", str(diff)
+
+
+def test_two_nodes_of_one_name_are_refused():
+    """Only a program made by hand has them; neither the comparison nor the checker can tell which of them is meant."""
+    text = "x = input\na = sin(x)\nb = cos(a)\nreturn b"
+    good = written(text)
+    first, one, other, output = good.graph.nodes
+    bad = replace(good, graphs=freeze({"": Graph((first, one, replace(other, name="a"), output))}))
+    for a, b in ((bad, bad), (good, bad), (bad, good)):
+        with pytest.raises(DiffError, match=r"two nodes of the name 'a' in graph ''"):
+            compare(a, b)
+        proof = verify(a, b, align(a, b))
+        assert proof.level == "different"
+        assert any("two nodes of one name" in refusal.message for refusal in proof.refusals)
+
+
+def test_what_shares_storage_follows_from_the_call_that_made_what_is_written():
+    """Without `c` another tensor is written, so that all that read it see the write: one root, not one for every reader."""
+    text = "x = input\nc = cos(x)\nd = add_.Tensor({}, 1)\ne = sin(x)\nf = view(x, [16])\ng = exp(f)\nreturn d, e, g"
+    a, b = written(text.format("c")), written(text.format("x").replace("c = cos(x)\n", ""))
+    for one, two in ((a, b), (b, a)):
+        diff = compare(one, two)
+        orders = [row for row in diff.rows if row.field == "order"]
+        assert len(orders) == 3
+        assert {(row.cause, row.inherited_from) for row in orders} == {("inherited", "c")}
+        assert [(row.node, row.severity) for row in diff.rows if row.cause == "root"] == [("c", "wrong_result")]

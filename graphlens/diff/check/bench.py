@@ -68,6 +68,11 @@ class Bench:
 def one_to_one(path: str, alignment: GraphAlignment, a: Facts, b: Facts, findings: Findings) -> dict[str, str]:
     """Read the pairs as a map, refusing those that name no node or name one twice."""
     nodes_a, nodes_b = a.nodes, b.nodes
+    for side, facts in (("a", a), ("b", b)):
+        if len(facts.nodes) != len(facts.graph.nodes):
+            findings.refuse(
+                path, "", "", "pairs", f"{side} has two nodes of one name, and nobody can tell which is meant"
+            )
     mate = {pair.a: pair.b for pair in alignment.pairs}
     taken = set(mate.values())
     if len(taken) == len(alignment.pairs) and mate.keys() <= nodes_a.keys() and taken <= nodes_b.keys():
