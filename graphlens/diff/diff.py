@@ -23,6 +23,7 @@ from graphlens.diff.verdict import roots, verdict
 from graphlens.errors import DiffError
 from graphlens.program.collector import without_collector
 from graphlens.program.display import Displayable
+from graphlens.program.line import display
 from graphlens.program.program import Program
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Diff(Displayable):
     @cached_property
     def verdict(self) -> str:
         """One sentence: the level, the counts, the worst difference."""
-        return str(self.stored["verdict"]) if "verdict" in self.stored else verdict(self)
+        return display(str(self.stored["verdict"]) if "verdict" in self.stored else verdict(self))
 
     @cached_property
     def node_rows(self) -> tuple[NodeRow, ...]:

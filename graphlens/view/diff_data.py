@@ -63,10 +63,11 @@ def diff_data(
 def proof_text(proof: Any) -> str:
     """Write in which sense two programs are the same, and what that rests on."""
     rules = ", ".join(f"{rule} ×{count}" for rule, count in proof.rules.items())
-    parts = [f"{proof.level}{f' [{rules}]' if rules else ''}"]
+    refused = bool(proof.refusals)  # then nothing else matters of what it would have rested on
+    parts = [str(proof) if refused else f"{proof.level}{f' [{rules}]' if rules else ''}"]
     if proof.nodes:
         parts.append(f"{proof.nodes} nodes and {proof.edges} edges compared")
-    parts += [f"assuming {assumption}" for assumption in proof.assumptions]
+    parts += [] if refused else [f"assuming {assumption}" for assumption in proof.assumptions]
     parts += [f"undecided: {unknown}" for unknown in proof.unknown]
     return "; ".join(parts)
 

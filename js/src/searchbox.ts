@@ -139,7 +139,7 @@ export class SearchBox {
   }
 
   private showList(show: boolean): void {
-    this.list.hidden = !show || !this.found.length;
+    this.list.hidden = !show || !this.list.childElementCount;
   }
 
   private onPick(event: Event): void {
