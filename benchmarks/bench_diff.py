@@ -89,24 +89,24 @@ def _million() -> list[dict[str, Any]]:
 
 
 PEAK = """
-import resource, sys
+import sys, tracemalloc
 sys.path.insert(0, sys.argv[1])
 from synthetic import pair
 from graphlens.diff import compare
 truth = pair(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), 1)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+tracemalloc.start()
 compare(truth.a, truth.b)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, len(truth.a.graph))
+print(tracemalloc.get_traced_memory()[1], len(truth.a.graph))
 """
 
 
 def _memory() -> list[dict[str, Any]]:
-    """Peak memory of comparing an edited pair beyond that of the pair itself, each in a process of its own."""
+    """Peak of what comparing an edited pair allocates (tracemalloc), each in a process of its own."""
     tests = str(Path(__file__).parents[1] / "tests" / "diff")
     used = []
-    for experts in (EXPERTS, 10 * EXPERTS):
-        kilobytes, nodes = map(int, python(PEAK, tests, str(LAYERS), str(experts), str(EDITS)).split())
-        used.append((kilobytes / 1024, nodes, kilobytes * 1024 / nodes))
+    for experts in (EXPERTS // 10, EXPERTS):
+        peak, nodes = map(int, python(PEAK, tests, str(LAYERS), str(experts), str(EDITS)).split())
+        used.append((peak / 1e6, nodes, peak / nodes))
     (small, nodes, each), (large, more, each_more) = used
     ratio = each_more / each
     row = {"name": f"compare {more:,} nodes against {nodes:,}: peak memory beyond the programs, per node"}
