@@ -134,12 +134,12 @@ SINCE_2_5 = {
         # the attention mask is negated and chosen the other way round, the projection after it is a bmm and a sum
         Counter({
             ("args", "changed", "literal"): 12,  # two scalars that changed places, two permutations
-            ("target", "changed", "rewritten"): 3,  # the view before the projection and addmm, for expand
+            ("args", "changed", "length"): 3,  # the view before the projection: [16, 16], [2, 8, 16]
+            ("target", "changed", "rewritten"): 3,  # addmm, view: expand, view, bmm, view, add
             ("target", "only_a", ""): 3,  # logical_not
-            ("target", "only_b", ""): 9,  # expand, bmm, add
         }),
         TIED + Counter({
-            ("target", "only_b", "preserving"): 6,
+            ("target", "only_b", "preserving"): 3,  # the expand before the projection
             ("val.storage_offset", "changed", ""): 6,  # of the pieces of q, k and v, which 2.5 wrote as 0
             ("source_fn_stack", "lost", ""): 236,
         }),

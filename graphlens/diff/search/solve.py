@@ -11,7 +11,7 @@ from graphlens.diff.search.duplicates import duplicates_step, prefer_names
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
 from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_named, pair_twins
-from graphlens.diff.search.match import GROUPED, Homes, Match
+from graphlens.diff.search.match import FREE, GROUPED, Homes, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
@@ -182,10 +182,18 @@ def _rest(match: Match, keys: Keys, modules: Modules) -> tuple[Entry, ...]:
     if not free_a or not free_b:
         return ()
     entries = interchangeable(match, keys, modules)
+    alone = [entry for entry in entries if len(entry[0]) == len(entry[1]) == 1]
+    _set_aside(match, [entry for entry in entries if entry not in alone])
+    bundle_cuts(match)  # what is the only one of its kind in a stretch that was rewritten went with it
+    gone = [e for e in alone if match.mate_a[e[0][0]] != FREE or match.mate_b[e[1][0]] != FREE]
+    left = [entry for entry in entries if entry not in gone]
+    _set_aside(match, [entry for entry in left if entry in alone])
+    return tuple(left)
+
+
+def _set_aside(match: Match, entries: list[Entry]) -> None:
     for ours, theirs, _ in entries:
         for i in ours:
             match.mate_a[i] = GROUPED
         for j in theirs:
             match.mate_b[j] = GROUPED
-    bundle_cuts(match)
-    return tuple(entries)
