@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from graphlens.diff.placed import Placed
@@ -14,15 +14,26 @@ _INNOCENT: Final = frozenset({"dead", "duplicate", "preserving", "size", "assert
 
 
 def with_own_roots(placed: list[Placed]) -> Iterator[Placed]:
-    """Yield the same differences; operands that are others are a root where the lone node among them explains nothing.
+    """Yield the same differences; operands that are others are a root where no lone node among them explains it.
 
     A copy that only one side has is harmless itself, and computing on it instead of on something else is not.
     """
-    innocent = _innocent(placed)
+    lone = _lone(placed)
     for item in placed:
-        finding = item.finding
-        hidden = finding.inherited_from and (item.graph, finding.inherited_from) in innocent
-        yield item.inherited("") if hidden and _other_operands(finding) else item
+        source = item.finding.inherited_from
+        innocent = [lone.get((item.graph, source, side), "") in _INNOCENT for side in ("only_a", "only_b")]
+        if source and any(innocent) and _other_operands(item.finding):
+            yield item.inherited(_guilty(item, lone))
+        else:
+            yield item
+
+
+def _guilty(item: Placed, lone: Mapping[tuple[str, str, str], str]) -> str:
+    """Name the operand of either side that has no partner and computes something, if there is one."""
+    for side, value in (("only_a", item.finding.value_a), ("only_b", item.finding.value_b)):
+        if isinstance(value, Ref) and lone.get((item.graph, value.node, side), "dead") == "":
+            return value.node
+    return ""
 
 
 def _other_operands(finding: Finding) -> bool:
@@ -33,13 +44,11 @@ def _other_operands(finding: Finding) -> bool:
     return finding.aspect == "length" or (finding.aspect == "rewired" and references)
 
 
-def _innocent(placed: Iterable[Placed]) -> set[tuple[str, str]]:
-    """Name the lone nodes that change no result, by the path in `a` of their graph."""
-    lone = [item for item in placed if item.finding.field == "target" and (item.a is None or item.b is None)]
-    return {
-        (item.graph, node.name)
-        for item in lone
-        if item.finding.aspect in _INNOCENT
-        for node in (item.a, item.b)
-        if node is not None
-    }
+def _lone(placed: Iterable[Placed]) -> Mapping[tuple[str, str, str], str]:
+    """Say what sort of node each is that has no partner: by the path in `a` of its graph, its name and its side."""
+    found: dict[tuple[str, str, str], str] = {}
+    for item in placed:
+        node = item.a if item.finding.kind == "only_a" else item.b
+        if item.finding.field == "target" and item.finding.kind in ("only_a", "only_b") and node is not None:
+            found[item.graph, node.name, item.finding.kind] = item.finding.aspect
+    return found
