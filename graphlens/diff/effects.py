@@ -15,8 +15,9 @@ from typing import Final
 from msgspec import Struct
 
 from graphlens.diff.dialect import operators_of, speaks_python
-from graphlens.diff.dialect.indexing import ValueOf, indexed
-from graphlens.diff.dialect.spelling import GETITEM, PLAIN, SETITEM
+from graphlens.diff.dialect.indexing import ValueOf
+from graphlens.diff.dialect.items import writes_and_shares
+from graphlens.diff.dialect.spelling import GETITEM, SETITEM
 from graphlens.diff.effect_names import (
     ASSERTS,
     CALLING_FUNCTIONS,
@@ -37,7 +38,7 @@ from graphlens.diff.effect_names import (
 )
 from graphlens.diff.effect_schema import argument, draws_nothing, may_draw, running_statistics
 from graphlens.diff.opinfo import OpInfo, find, lookup
-from graphlens.program.argument import Const, Ref, refs
+from graphlens.program.argument import Const, refs
 from graphlens.program.graph import Node
 from graphlens.program.value import TensorValue
 
@@ -143,7 +144,8 @@ def behaviour(
 def _spoken(node: Node, value_of: ValueOf) -> Behaviour | None:
     """What a Python function or method does whose operators are known: the worst of what any of them does."""
     if node.target in (GETITEM, SETITEM):
-        return _indexed(node, value_of)
+        touched = writes_and_shares(node, value_of)
+        return None if touched is None else Behaviour((), *touched)
     calls = operators_of(node, value_of)
     found = [_operator(call, info) for call, info in calls]
     if not found:
@@ -152,21 +154,6 @@ def _spoken(node: Node, value_of: ValueOf) -> Behaviour | None:
         dict.fromkeys(chain(*map(attrgetter(part), found))) for part in ("effects", "writes", "shares")
     )
     return Behaviour(tuple(effects), tuple(writes), tuple(shares))
-
-
-def _indexed(node: Node, value_of: ValueOf) -> Behaviour | None:
-    """What indexing does to a plain tensor: it gives a view or gathers, and copies what it is given into its own storage."""
-    base = node.args[0] if node.args else None
-    value = value_of(base.node) if isinstance(base, Ref) else None
-    if not isinstance(base, Ref) or not isinstance(value, TensorValue) or value.type not in PLAIN or node.kwargs:
-        return None
-    if node.target == SETITEM:
-        return Behaviour((), (base.node,), (base.node,))
-    if len(node.args) != 2:
-        return None
-    found, tensors = indexed(base, node.args[1], value_of), map(value_of, refs(node.args[1]))
-    gathers = found is not None and found[0] == "index" and all(isinstance(x, TensorValue) and x.shape for x in tensors)
-    return PURE if gathers else Behaviour((), (), (base.node,))
 
 
 def _worst(node: Node) -> Behaviour:
