@@ -234,6 +234,16 @@ def test_dense_edits_in_equal_layers_shift_nothing():
     assert right >= 0.7 * total
 
 
+@pytest.mark.parametrize(("count", "edits", "seed"), [(16, 80, 1), (24, 80, 1)])
+def test_no_layer_is_shifted_where_every_seventh_node_is_edited(count, edits, seed):
+    """What is between nodes that could be another layer is no surer than these: each such layer is ambiguous as well."""
+    truth = pair(count, 4, edits, seed, modules=False, fqns=False)
+    _, wrong, graph = judged(truth)
+    assert wrong <= 2
+    assert sum(len(each.a) for each in graph.ambiguous) > 0.7 * len(truth.a.graph.nodes)
+    complete(truth, graph)
+
+
 def layers(ours: list[int], theirs: list[int], experts: int, **known: bool) -> Truth:
     """Decoders of some layers of one stack, every node renamed and in random order."""
     rng = random.Random(7)

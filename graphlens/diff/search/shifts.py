@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphlens.diff.search.adrift import adrift_step
 from graphlens.diff.search.agreement import Pair
 from graphlens.diff.search.doubts import doubts, gaps
 from graphlens.diff.search.ground import Ground
@@ -38,7 +39,7 @@ def shifts_step(match: Match, modules: Modules, again: Callable[[], None]) -> li
             break
         again()
         ground.renew()
-    return undecided
+    return undecided + adrift_step(match)
 
 
 def _repair(match: Match, ground: Ground) -> tuple[int, list[Entry]]:
