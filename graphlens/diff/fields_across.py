@@ -11,7 +11,7 @@ from graphlens.diff.fields_args import ArgumentComparer, argument_finding
 from graphlens.diff.fields_calls import CallComparer
 from graphlens.diff.matching import GraphMatch
 from graphlens.diff.rows import Finding, shorten
-from graphlens.program.argument import Ref, Seq
+from graphlens.program.argument import Ref, Seq, same_argument
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue
 
@@ -43,6 +43,8 @@ def told_otherwise(calls: CallComparer, a: Node, b: Node) -> Iterator[Finding]:
 
 def same_index(match: GraphMatch, ours: list[Node], theirs: list[Node], schemas: Mapping[str, str]) -> bool:
     """Whether one side indexes a tensor at once (``x[None, :, 0]``) and the other does the same step by step."""
+    if len(ours) > 1 and len(theirs) > 1 and _same_source(match, ours, theirs, schemas):
+        ours, theirs = ours[1:], theirs[1:]
     for one, several, graphs in ((ours, theirs, (match.a, match.b)), (theirs, ours, (match.b, match.a))):
         if len(one) == 1 and one[0].target == GETITEM and len(one[0].args) == 2:
             base = graphs[0][one[0].inputs[0]].value if one[0].inputs else None
@@ -51,6 +53,17 @@ def same_index(match: GraphMatch, ours: list[Node], theirs: list[Node], schemas:
             wanted = steps_of(one[0].args[1], len(base.shape), _values(graphs[0]))
             return wanted is not None and wanted == _steps(several, graphs[1], schemas)
     return False
+
+
+def _same_source(match: GraphMatch, ours: list[Node], theirs: list[Node], schemas: Mapping[str, str]) -> bool:
+    """Whether what is indexed stands first on both sides, made of the same numbers and of nothing else."""
+    a, b, values = ours[0], theirs[0], (_values(match.a), _values(match.b))
+    chained = ours[1].inputs == (a.name,) and theirs[1].inputs == (b.name,)
+    left, right = spell(a, schemas, values[0]), spell(b, schemas, values[1])
+    if not chained or a.inputs or b.inputs or left is None or right is None or left.function != right.function:
+        return False
+    alone = (*on_one_side(left, right), *on_one_side(right, left))
+    return not alone and all(same_argument(x, y) for _, x, y in side_by_side(left, right))
 
 
 def _steps(chain: list[Node], graph: Graph, schemas: Mapping[str, str]) -> list[Step] | None:

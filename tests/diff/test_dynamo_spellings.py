@@ -160,3 +160,16 @@ def test_a_custom_operator_by_its_name_alone():
     assert "graphlens_tests.scaled.default" in {row.b for row in diff.rows if row.aspect == "dialect"}
     assert diff.proof.level == "unknown"
     assert wrong(diff_of(by_its_name, by_another_factor, torch.randn(3))) == {("args", "changed", "literal"): 1}
+
+
+def indexed_numbers(x):
+    return x * torch.arange(1)[:, None, None, None]
+
+
+def other_numbers(x):
+    return x * torch.arange(2)[1:, None, None, None]
+
+
+def test_numbers_that_are_indexed_in_several_steps():
+    assert wrong(diff_of(indexed_numbers, indexed_numbers, torch.randn(2, 3))) == {}
+    assert wrong(diff_of(indexed_numbers, other_numbers, torch.randn(2, 3)))
