@@ -63,8 +63,20 @@ def test_a_chain_of_100_000():
 
 def test_a_chain_of_100_000_with_another_link():
     found = pairs(chain(100_000, "n"), chain(100_000, "m", "aten.cos.default"))
-    assert found.items() >= {f"n{i}": f"m{i}" for i in range(50_000)}.items()
-    assert all(name.removeprefix("n") == other.removeprefix("m") for name, other in found.items() if name != other)
+    assert found.items() >= {f"n{i}": f"m{i}" for i in range(100_000)}.items()
+
+
+@pytest.mark.parametrize(("count", "odd"), [(50, 25), (70, 30), (500, 250), (5_000, 1_700)])
+def test_a_chain_with_another_link_whose_names_were_counted_anew(count, odd):
+    """As FX names them: from the other link on each has the name of the one before it."""
+    a = chain(count, "n")
+    names = [f"n{i}" for i in range(odd)] + ["cos"] + [f"n{i}" for i in range(odd, count - 1)]
+    nodes = [
+        call(name, "aten.cos.default" if name == "cos" else "aten.sin.default", Ref(before))
+        for before, name in zip(["x", *names], names, strict=False)
+    ]
+    found = pairs(a, program(nodes, names[-1]))
+    assert found.items() >= {f"n{i}": name for i, name in enumerate(names)}.items()
 
 
 def test_a_chain_of_100_000_with_a_link_less():

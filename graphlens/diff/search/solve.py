@@ -8,6 +8,7 @@ from functools import partial
 from graphlens.diff.search.called_modules import called_modules_step
 from graphlens.diff.search.colors import Painter, color_step
 from graphlens.diff.search.duplicates import duplicates_step, prefer_names
+from graphlens.diff.search.in_place import closing_step, in_place_step
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
 from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_named, pair_twins
@@ -57,6 +58,8 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     """
     full = _rung(match, (match.a.key, match.b.key), "")
     forward_all(match, full.links, "same")
+    if match.open():
+        closing_step(match, modules)
     undecided: list[Entry] = []
     if match.open() and sum(map(len, match.free())) > _SMALL:
         undecided = _surroundings(match, full.keys, modules)
@@ -67,6 +70,8 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
             unused_step(match, full.keys, modules)
         match.homes = None
     _pairs(match, full, intern, modules, regions)
+    if match.open():
+        in_place_step(match, modules)
     told = homes is not None or min(len(match.a), len(match.b)) < SMALLEST
     if told and unshift_step(match, full.keys, modules):
         _pairs(match, full, intern, modules, regions)

@@ -77,7 +77,7 @@ class Stretches:
                 total += gain
             if total > best:
                 best, best_at = total, len(order)
-            if total + hope.value > -_DECISIVE - _VAGUE * min(len(order), _LONG):
+            if total + hope.value > self._margin(len(order)):
                 open_at = len(order)
             if total + hope.value < best - _DIP - _SLOPE * len(order):
                 break
@@ -88,6 +88,10 @@ class Stretches:
                     heappush(heap, (ground.against(u, v) + later, count, u, v))
         now.forget()
         return Stretch(order[:best_at], best, order[:open_at])
+
+    def _margin(self, length: int) -> float:
+        """Return what another assignment must gain to be as good; where nothing is left over, any would leave something over."""
+        return -_DECISIVE - _VAGUE * min(length, _LONG) if any(self.ground.match.free()) else -1
 
     def _next(
         self, i: int, j: int, lost: Pair, offered: dict[int, dict[int, None]], way: int
