@@ -129,13 +129,14 @@ def _link(table: Table) -> None:
     """Fill users and liveness from the operands."""
     users, commutative, twin, effect = table.users, table.commutative, table.twin, table.effect
     for i, operands in enumerate(table.operands):
-        if i in twin:
-            continue
         use = i << SLOT_BITS
-        step = not commutative[i]
-        for p in operands:
-            users[p].append(use)
-            use += step
+        if len(operands) == 1 and not twin:
+            users[operands[0]].append(use)
+        elif i not in twin:
+            step = not commutative[i]
+            for p in operands:
+                users[p].append(use)
+                use += step
     live = bytearray(b"\1" * len(table))
     uses = {i: 0 for i, found in enumerate(users) if not found and not effect[i]}
     dead = list(uses)

@@ -64,9 +64,13 @@ def no_stranger(match: Match, i: int, j: int) -> bool:
     """Whether all operands are partners or both without one, so that none can be hard; quicker than asking them."""
     mate_a, mate_b = match.mate_a, match.mate_b
     ours, theirs = match.a.operands[i], match.b.operands[j]
-    return len(ours) == len(theirs) and all(
-        mate_a[x] == y or mate_a[x] < 0 > mate_b[y] for x, y in zip(ours, theirs, strict=True)
-    )
+    if len(ours) != len(theirs):
+        return False
+    for x, y in zip(ours, theirs, strict=True):
+        mate = mate_a[x]
+        if mate != y and (mate >= 0 or mate_b[y] >= 0):
+            return False
+    return True
 
 
 def _own_weight(match: Match, i: int, j: int) -> bool:

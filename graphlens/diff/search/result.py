@@ -21,8 +21,10 @@ def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
     if match.a.spoken:
         how = [_told(match, i, j) if j >= 0 else how[i] for i, j in enumerate(match.mate_a)]
     pairs = tuple(
-        Pair(a=nodes_a[i].name, b=nodes_b[j].name, match=how[i], confidence=confidence[i], witnesses=notes[i])
-        for i, j in enumerate(match.mate_a)
+        Pair(a=node.name, b=nodes_b[j].name, match=told, confidence=sure, witnesses=texts)
+        for i, (node, j, told, sure, texts) in enumerate(
+            zip(nodes_a, match.mate_a, how, confidence, notes, strict=True)
+        )
         if j >= 0 and i not in hidden
     )
     groups = tuple(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from operator import attrgetter
 
 from graphlens.diff.dialect import speaks_python, spell
 from graphlens.diff.dialect.indexing import LAST, ValueOf
@@ -25,7 +24,6 @@ Told = tuple[Hashable, list[Hashable], bool]
 _QUIET = frozenset(
     {"device", "layout", "memory_format", "pin_memory", "non_blocking", "copy", "implicit", "cudnn_enabled"}
 )
-_CALL = attrgetter("op", "target")
 _COMMUTE = frozenset(
     {"add", "mul", "eq", "ne", "bitwise_and", "bitwise_or", "logical_and", "logical_or", "maximum", "minimum"}
 )
@@ -40,14 +38,20 @@ def across(a: Program, b: Program) -> bool:
 
 def _in_python(program: Program) -> bool:
     """Whether most calls are Python's."""
-    calls: Counter[tuple[str, str]] = Counter()
-    for graph in program.graphs.values():
-        calls.update(map(_CALL, graph.nodes))
-    counts = {True: 0, False: 0}
-    for (op, target), count in calls.items():
-        if op == "call_method" or (op == "call_function" and not target.startswith(("_operator.", "higher"))):
-            counts[speaks_python(op, target)] += count
-    return counts[True] > counts[False]
+    graphs = program.graphs.values()
+    kinds = {node.op for graph in graphs for node in graph.nodes}
+    targets = {node.target for graph in graphs for node in graph.nodes}
+    if "call_method" not in kinds and not any(_counts("call_function", target, python=True) for target in targets):
+        return False
+    calls = Counter((node.op, node.target) for graph in graphs for node in graph.nodes)
+    counts = (sum(n for call, n in calls.items() if _counts(*call, python=python)) for python in (True, False))
+    return next(counts) > next(counts)
+
+
+def _counts(op: str, target: str, *, python: bool) -> bool:
+    """Whether a node is a call in Python's words, or in operators; what both dialects write alike is neither."""
+    call = op == "call_method" or (op == "call_function" and not target.startswith(("_operator.", "higher")))
+    return call and speaks_python(op, target) == python
 
 
 def spoken_key(
