@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Hashable
 
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.match import FREE, Match
@@ -66,27 +67,27 @@ def _duplicates(match: Match, keys: Keys, ours: list[int], theirs: list[int]) ->
 
 
 def _chosen(match: Match, keys: Keys, ours: list[int], theirs: list[int]) -> list[tuple[int, int]]:
-    """Choose who stands for whom: those of the same uses, dead ones too, and among them first those of the same name."""
-    uses_a = {i: _uses(match.a, keys[0], i) for i in ours}
-    uses_b = {j: _uses(match.b, keys[1], j) for j in theirs}
-    names = {match.b.nodes[j].name: j for j in theirs}
-    found = {i: names.get(match.a.nodes[i].name, -1) for i in ours}
-    found = {i: j for i, j in found.items() if j >= 0 and uses_a[i] == uses_b[j]}
-    taken = set(found.values())
-    waiting: dict[Uses, deque[int]] = defaultdict(deque)
-    for j in theirs:
-        if j not in taken:
-            waiting[uses_b[j]].append(j)
-    for i in ours:
-        if i not in found and waiting.get(uses_a[i]):
-            found[i] = waiting[uses_a[i]].popleft()
-    rest = (j for alike in waiting.values() for j in alike)
-    return [*found.items(), *zip((i for i in ours if i not in found), rest, strict=True)]
+    """Choose who stands for whom: those of the same uses, dead ones too, and among them first those of the same source and name."""
+    told_a = {i: _told(match.a, keys[0], i) for i in ours}
+    told_b = {j: _told(match.b, keys[1], j) for j in theirs}
+    found: dict[int, int] = {}
+    for known in (slice(3), slice(2), slice(0, 3, 2), slice(1), slice(0)):  # uses and source and name, ..., nothing
+        waiting: dict[Hashable, deque[int]] = defaultdict(deque)
+        taken = set(found.values())
+        for j in theirs:
+            if j not in taken:
+                waiting[told_b[j][known]].append(j)
+        for i in ours:
+            if i not in found and waiting.get(told_a[i][known]):
+                found[i] = waiting[told_a[i][known]].popleft()
+    return list(found.items())
 
 
-def _uses(table: Table, key: list[int], i: int) -> Uses:
-    """What uses a node, by key and slot."""
-    return tuple(sorted((key[use >> SLOT_BITS] << SLOT_BITS) + (use & SLOT_MASK) for use in table.users[i]))
+def _told(table: Table, key: list[int], i: int) -> tuple[Uses, Hashable, str]:
+    """What uses a node, by key and slot; where in the source it was written; its name."""
+    node = table.nodes[i]
+    uses = tuple(sorted((key[use >> SLOT_BITS] << SLOT_BITS) + (use & SLOT_MASK) for use in table.users[i]))
+    return uses, (node.stack_trace, node.module), node.name
 
 
 def _private(table: Table, nodes: list[int], mate: list[int]) -> bool:
