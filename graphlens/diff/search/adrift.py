@@ -22,7 +22,9 @@ _REASON = "repeated, and nothing that is certain leads here"
 
 def adrift_step(match: Match) -> list[Entry]:
     """Set pairs aside to which no agreeing edges lead from firm ones, if much of a graph is open; return their classes."""
-    if all(mate.count(GROUPED) * _MUCH < len(mate) for mate in (match.mate_a, match.mate_b)):
+    bundled = {i for bundle in match.bundles for i in bundle.a}, {j for bundle in match.bundles for j in bundle.b}
+    sides = zip((match.mate_a, match.mate_b), bundled, strict=True)
+    if all((mate.count(GROUPED) - sum(mate[i] == GROUPED for i in rest)) * _MUCH < len(mate) for mate, rest in sides):
         return []
     held = _held(match, _firm(match))
     places = _places(match.a), _places(match.b)
@@ -32,7 +34,7 @@ def adrift_step(match: Match) -> list[Entry]:
             island = sorted(_held(match, [i]))
             held.update(island)
             if not _in_place(match, island, places):
-                loose += island
+                loose += [x for x in island if x not in bundled[0]]
     classes: dict[int, tuple[list[int], list[int]]] = {}
     for i in loose:
         j = match.mate_a[i]
