@@ -113,6 +113,8 @@ def _meta(key: str, a: Node, b: Node, stack_trace: StackTraces) -> Iterator[Find
         key == "stack_trace" and stack_trace != EXACT and left and right and stack_trace.same(left, right)
     ):
         return
+    if key == "nn_module_stack" and left and right and set(left) == set(right):
+        return  # a dict, and dicts are equal in any order
     kind: Kind = "added" if left is None else "lost" if right is None else "changed"
     yield Finding(field=key, kind=kind, a=meta_text(key, left), b=meta_text(key, right), value_a=left, value_b=right)
 
@@ -130,7 +132,7 @@ def _values(a: Value | None, b: Value | None) -> Iterator[Finding]:
                     yield from _tensors(left, right, where)
                 else:
                     yield Finding(field="val.type", kind="changed", a=kind_text(left), b=kind_text(right), where=where)
-    elif type(a) is not type(b) or _text(a) != _text(b):
+    elif (type(a) is not type(b) and not (_plain(a) and _plain(b))) or _text(a) != _text(b):
         yield _value_finding("val", "changed", a, b)
 
 
@@ -142,8 +144,14 @@ def _sequence(value: Value | None) -> bool:
     return isinstance(value, ContainerValue) and value.kind in ("tuple", "list")
 
 
+def _plain(value: Value | None) -> bool:
+    return isinstance(value, SymValue | ConstValue)
+
+
 def _text(value: Value | None) -> str:
-    """Write a value as `str` writes what it describes: the kind of a symbolic number does not show."""
+    """Write a value as `str` writes what it describes: neither the kind of a symbolic number nor quotes show."""
+    if isinstance(value, ConstValue) and isinstance(value.value, str):
+        return value.value
     return value.expr if isinstance(value, SymValue) else value_text(value)
 
 

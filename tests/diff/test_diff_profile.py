@@ -148,6 +148,7 @@ PASSES = {
     "stack trace in the body of scan": meta("stack_trace", "other", SCAN),
     "dtype in the body of scan": meta("val", lambda v: v.to(torch.float64), SCAN),
     "one item less in a container": meta("val", lambda v: v[:1], "", torch.ops.higher_order.scan),
+    "another order of modules": meta("nn_module_stack", lambda s: dict(reversed(s.items()))),
     "a list for a tuple": meta("val", list, "", torch.ops.higher_order.scan),
 }
 FAILS = {
@@ -196,3 +197,11 @@ def test_a_function_that_became_its_name():
     meta("source_fn_stack", [("double", "builtins.len")])(edited)
     assert not agree(original, edited)
     assert agree(edited, edited)
+
+
+@pytest.mark.parametrize(("one", "two"), [(True, "True"), (1, "1"), ("a", "a")])
+def test_numbers_and_texts_that_read_alike(one, two):
+    original, edited = (copy.deepcopy(nested_export()) for _ in range(2))
+    meta("val", one)(original)
+    meta("val", two)(edited)
+    assert agree(original, edited)
