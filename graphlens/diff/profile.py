@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphlens.diff.folders import moved_files, names_one_of
 from graphlens.diff.matching import Matching
 from graphlens.diff.meta_text import meta_text
 from graphlens.diff.placed import Placed
@@ -39,6 +40,7 @@ _STATE = ("get_attr", "placeholder", "output")
 def pytorch_findings(matching: Matching, stack_trace: StackTraces) -> Iterator[Placed]:
     """Yield what makes PyTorch's test fail on two programs; nothing where it passes."""
     waiting: list[tuple[str, str, bool]] = [("", "", True)]
+    moved = moved_files(matching.a, matching.b) if stack_trace == EXACT else frozenset()
     while waiting:
         path_a, path_b, stacks = waiting.pop()
         graph_a, graph_b = matching.a.graphs[path_a], matching.b.graphs[path_b]
@@ -47,7 +49,7 @@ def pytorch_findings(matching: Matching, stack_trace: StackTraces) -> Iterator[P
             continue
         inner: list[tuple[str, str, bool]] = []
         for a, b in zip(graph_a.nodes, graph_b.nodes, strict=True):
-            for finding in _pair(a, b, stack_trace, stacks=stacks):
+            for finding in _pair(a, b, stack_trace, moved, stacks=stacks):
                 yield Placed(path_a, path_b, a, b, finding)
             for where, inner_stacks in _SIDE_BY_SIDE.get(a.target, ()) if a.op == b.op == "call_function" else ():
                 bodies = _bodies(matching, (path_a, a), (path_b, b), where)
@@ -87,7 +89,7 @@ def _held(node: Node, where: str) -> str:
     return next((sub.attribute for sub in node.subgraphs if sub.where == where), "")
 
 
-def _pair(a: Node, b: Node, stack_trace: StackTraces, *, stacks: bool) -> Iterator[Finding]:
+def _pair(a: Node, b: Node, stack_trace: StackTraces, moved: frozenset[str], *, stacks: bool) -> Iterator[Finding]:
     if a.op != b.op:
         yield Finding(field="op", kind="changed", a=a.op, b=b.op)
     if a.op == b.op == "call_function":
@@ -98,6 +100,9 @@ def _pair(a: Node, b: Node, stack_trace: StackTraces, *, stacks: bool) -> Iterat
             yield Finding(field="kwargs", kind="changed", a=_names(a), b=_names(b), aspect="length")
         yield from _values(a.value, b.value)
         yield from _meta("stack_trace", a, b, stack_trace)
+        if moved and a.stack_trace == b.stack_trace and names_one_of(a.stack_trace, moved):
+            text = meta_text("stack_trace", a.stack_trace)
+            yield Finding(field="stack_trace", kind="changed", a=text, b=f"{text} in another folder")
     if stacks and a.op not in _STATE:
         yield from _meta("nn_module_stack", a, b, stack_trace)
         yield from _meta("source_fn_stack", a, b, stack_trace)

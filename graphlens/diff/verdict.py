@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphlens.diff.folders import moved_files
 from graphlens.diff.folds import fold, modules_text
 from graphlens.diff.proof import DIFFERENT, IDENTICAL, UNKNOWN, UP_TO, Proof
 from graphlens.diff.rows import Mismatch, rank
@@ -24,13 +25,18 @@ def verdict(diff: Diff) -> str:
         return f"no difference left after ignoring {plural(diff.ignored, 'row')}; {diff.proof}"
     if diff.proof.level == UNKNOWN:
         return f"unknown: no difference was found, but {_unknown(diff.proof)}{ignored}"
-    return f"{_same(diff.proof)}{ignored}"
+    return f"{_same(diff.proof)}{_elsewhere(diff)}{ignored}"
 
 
 def _same(proof: Proof) -> str:
     checked = f"{plural(proof.nodes, 'node')}, {plural(proof.edges, 'edge')} and everything recorded about them agree"
     assumed = f", assuming that {'; '.join(proof.assumptions)}" if proof.assumptions else ""
     return f"{_level(proof)}: {checked}{assumed}"
+
+
+def _elsewhere(diff: Diff) -> str:
+    moved = len(moved_files(diff.a, diff.b)) if diff.a is not None and diff.b is not None else 0
+    return f"; {plural(moved, 'source file')} lay in another folder" if moved else ""
 
 
 def _level(proof: Proof) -> str:

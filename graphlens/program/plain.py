@@ -38,7 +38,7 @@ def program_dict(program: Program) -> dict[str, Any]:
     for path, graph in program.graphs.items():
         first = written.setdefault(id(graph), path)
         graphs[path] = plain(graph) if first == path else {"same_as": first}
-    fields = {name: plain(getattr(program, name)) for name in program.__struct_fields__ if name != "graphs"}
+    fields = {name: plain(getattr(program, name)) for name in program.__struct_fields__ if name not in _UNWRITTEN}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -48,6 +48,7 @@ def program_dict(program: Program) -> dict[str, Any]:
 
 
 _EMPTY: tuple[Any, ...] = (None, [], {})
+_UNWRITTEN = frozenset(("graphs", "folders"))
 
 
 def plain(value: Any) -> Any:

@@ -35,8 +35,8 @@ class Program(Struct, Displayable, frozen=True, dict=True, kw_only=True):
     """One captured program: its graphs by path (the root, ``""``, first) and everything around them.
 
     A graph path is ``node.role`` steps joined by ``/``: ``cond.true_fn/map_impl.f``. `stored` describes weights and
-    constants; `sources` maps a file name to its lines by number, for the lines that stack traces name; `schemas` maps
-    the targets of custom ops to their schema text; `payloads` are archive members that were listed and not opened.
+    constants; `sources` maps a file name to its lines by number, for the lines that stack traces name, and `folders` to
+    digests of the folders that reading left out of it; `schemas` maps the targets of custom ops to their schema text; `payloads` are archive members that were listed and not opened.
     """
 
     graphs: Mapping[str, Graph]
@@ -53,6 +53,7 @@ class Program(Struct, Displayable, frozen=True, dict=True, kw_only=True):
     versions: Versions = Versions()
     schemas: Mapping[str, str] = EMPTY
     sources: Mapping[str, Mapping[int, str]] = EMPTY
+    folders: Mapping[str, tuple[str, ...]] = EMPTY
     payloads: tuple[Payload, ...] = ()
     notices: tuple[Notice, ...] = ()
     meta: Mapping[str, Any] = EMPTY

@@ -23,7 +23,7 @@ from graphlens.read.archive_meta import Metadata, json_argument
 from graphlens.read.archive_signature import input_specs, module_calls, output_specs, ranges
 from graphlens.read.archive_stored import stored_tensors
 from graphlens.read.archive_zip import Archive, check_unchanged, open_archive
-from graphlens.read.source_paths import kept_file, source_lines
+from graphlens.read.source_paths import folders, kept_file, source_lines
 
 _SMALL_JSON = 1 << 20
 
@@ -117,6 +117,7 @@ def _read(archive: Archive, layout: Layout, policy: str) -> Program:
             archive=layout.archive,
         ),
         sources=source_lines(metadata.traces, policy, read_files=False),
+        folders=folders(metadata.traces, policy),
         payloads=payloads(archive, layout),
         notices=reading.notices(),
         meta=freeze(_program_meta(module, archive, layout, reading)),

@@ -14,7 +14,7 @@ from graphlens.read.live_arguments import to_argument
 from graphlens.read.live_names import object_text, target_text, type_name
 from graphlens.read.live_source import dynamo_source
 from graphlens.read.live_values import Storages, to_value
-from graphlens.read.source_paths import kept_trace, source_lines
+from graphlens.read.source_paths import folders, kept_trace, source_lines
 
 _VALUES = ("val",)
 
@@ -37,6 +37,10 @@ class Interned:
     def sources(self) -> Mapping[str, Mapping[int, str]]:
         """The source lines that the stack traces met so far name."""
         return source_lines(self._traces, self._source, read_files=True)
+
+    def folders(self) -> Mapping[str, tuple[str, ...]]:
+        """What the policy left out of the paths in them, as digests."""
+        return folders(self._traces, self._source)
 
     def calls(self, stack: Mapping[Any, Any]) -> tuple[ModuleCall, ...]:
         """An `nn_module_stack`; its entries are ``key: (path, class)``, the class a name or a type."""

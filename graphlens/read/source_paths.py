@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from hashlib import blake2b
 
 from graphlens.program.frames import TORCH, frame_rank, model_frame, parse_stack_trace, user_frame
 from graphlens.program.frozen import EMPTY, freeze
@@ -49,6 +50,22 @@ def kept_trace(trace: str, policy: str) -> str | None:
     if policy == "full":
         return trace
     return _FILE.sub(lambda match: f"{match[1]}{kept_file(match[2], policy)}{match[3]}", trace)
+
+
+def folders(traces: Iterable[str], policy: str) -> Mapping[str, tuple[str, ...]]:
+    """Map the names of files that `kept_file` shortened to digests of their whole names.
+
+    So that two programs can be asked whether they name the same files, without a path of the machine in either.
+    """
+    whole: dict[str, set[str]] = {}
+    if policy == "relative":
+        for file in sorted({match[2] for trace in traces for match in _FILE.finditer(trace)}):
+            kept = kept_file(file, policy)
+            if kept != file:
+                whole.setdefault(kept, set()).add(
+                    blake2b(file.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+                )
+    return freeze((kept, tuple(sorted(digests))) for kept, digests in whole.items())
 
 
 def source_lines(traces: Iterable[str], policy: str, *, read_files: bool) -> Mapping[str, Mapping[int, str]]:

@@ -205,3 +205,17 @@ def test_numbers_and_texts_that_read_alike(one, two):
     meta("val", one)(original)
     meta("val", two)(edited)
     assert agree(original, edited)
+
+
+def test_a_file_of_another_folder():
+    """Reading leaves folders out of the paths of stack traces, so that they show nowhere; PyTorch's test sees them."""
+    sides = [copy.deepcopy(nested_export()) for _ in range(2)]
+    for side, folder in zip(sides, ("/one", "/two"), strict=True):
+        meta("stack_trace", f'File "{folder}/net/model.py", line 3, in forward\n    x.sin()')(side)
+    assert not agree(*sides)
+    row = compare(*map(read, sides), profile="pytorch").rows[0]
+    assert (row.field, row.a, row.b) == ("stack_trace", "model.py:3", "model.py:3 in another folder")
+    assert compare(*map(read, sides)).verdict.endswith("1 source file lay in another folder")
+    assert "/one" not in str(read(sides[0]).folders)
+    tolerant = compare(*map(read, sides), profile="pytorch", stack_trace={"prefixes": {"…/": ""}})
+    assert tolerant.ok
