@@ -152,7 +152,9 @@ def _spec(field: str, a: InputSpec | OutputSpec, b: InputSpec | OutputSpec) -> I
         yield _changed(field, "kind", a.kind, b.kind)
     if a.target != b.target:
         kind: Kind = "renamed" if a.kind == b.kind and isinstance(a, InputSpec) else "changed"
-        yield _changed(field, "target", a.target, b.target, kind)
+        found = _changed(field, "target", a.target, b.target, kind)
+        lifted = kind == "renamed" and a.kind == "constant_tensor"
+        yield structs.replace(found, aspect="constant's name") if lifted else found
     if not same_literal(a.constant, b.constant):
         yield _changed(field, "constant", a.constant, b.constant)
     ours, theirs = getattr(a, "persistent", None), getattr(b, "persistent", None)

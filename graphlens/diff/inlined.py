@@ -52,30 +52,43 @@ class _Inside:
         self.mate = mate
 
     def holds(self, holders: list[Node], plain: list[Node]) -> bool:
-        holder, picks = holders[0], holders[1:]
-        if holder.target.removeprefix("higher_order.") not in _CALLS or len(holder.subgraphs) != 1:
-            return False
-        body = self.program.graphs.get(child_path(self.path, holder.name, holder.subgraphs[0].role))
-        if body is None or any(node.target != _GETITEM or node.inputs != (holder.name,) for node in picks):
-            return False
-        stands = self._fed(holder, body)
+        """Whether one call after the other is inside what the holders call, each fed by what came before it."""
+        group = {node.name for node in holders}
+        here = {name: mate for name, mate in self.mate.items() if name not in group}
+        results: dict[str, list[str | None]] = {}
         left = list(plain)
-        for node in body.nodes if stands is not None else ():
+        for node in holders:
+            if node.target == _GETITEM and node.inputs and node.inputs[0] in results:
+                place, given = node.args[1], results[node.inputs[0]]
+                result = given[place] if type(place) is int and 0 <= place < len(given) else None
+                if result is None or not self._read(node, result, group):
+                    return False
+                here[node.name] = result
+            else:
+                found = self._called(node, here, left)
+                if found is None or not group.issuperset(self.outer.users[node.name]):
+                    return False
+                results[node.name] = found
+        return bool(results) and not left
+
+    def _called(self, holder: Node, here: Mapping[str, str], left: list[Node]) -> list[str | None] | None:
+        """Take the calls of a holder's body out of what is left, and name its results; `None` where one is not there."""
+        if holder.target.removeprefix("higher_order.") not in _CALLS or len(holder.subgraphs) != 1:
+            return None
+        body = self.program.graphs.get(child_path(self.path, holder.name, holder.subgraphs[0].role))
+        stands = _fed(holder, body, here) if body is not None else None
+        if body is None or stands is None:
+            return None
+        for node in body.nodes:
             if node.op != "call_function" or node.target.startswith(_ASSERTS):
                 continue
-            same = next((other for other in left if self._same(node, other, body, stands or {})), None)
+            same = next((other for other in left if self._same(node, other, body, stands)), None)
             if same is None:
-                return False
+                return None
             left.remove(same)
-            stands[node.name] = same.name  # type: ignore[index]
-        return stands is not None and not left and self._read(picks, body, stands)
-
-    def _fed(self, holder: Node, body: Graph) -> dict[str, str] | None:
-        """Say what each input of the body is on the other side."""
-        given = [leaf.node for argument in holder.args for leaf in leaves(argument) if isinstance(leaf, Ref)]
-        inner = [node.name for node in body.placeholders]
-        known = [self.mate.get(name, "") for name in given[len(given) - len(inner) :]]
-        return dict(zip(inner, known, strict=True)) if len(known) == len(inner) and all(known) else None
+            stands[node.name] = same.name
+        given = (leaf for argument in body.nodes[-1].args for leaf in leaves(argument))
+        return [stands.get(leaf.node) if isinstance(leaf, Ref) else None for leaf in given]
 
     def _same(self, node: Node, other: Node, body: Graph, stands: Mapping[str, str]) -> bool:
         values = _values(body), _values(self.flat)
@@ -89,20 +102,24 @@ class _Inside:
         same_value = node.value is not None and _form(node) == _form(other)
         return same_value and not alone and all(_text(x, stands) == _text(y, None) for x, y in passed)
 
-    def _read(self, picks: list[Node], body: Graph, stands: Mapping[str, str]) -> bool:
-        """Whether who reads a result of the body reads, on the other side, what that result is there."""
-        results = [leaf for argument in body.nodes[-1].args for leaf in leaves(argument)]
-        for pick in picks:
-            place = pick.args[1]
-            result = results[place] if type(place) is int and 0 <= place < len(results) else None
-            here = stands.get(result.node) if isinstance(result, Ref) else None
-            for user in self.outer.users[pick.name]:
-                there = self.mate.get(user, "")
-                ours, theirs = self.outer[user].inputs, self.flat[there].inputs if there in self.flat else ()
-                places = [i for i, name in enumerate(ours) if name == pick.name]
-                if here is None or len(ours) != len(theirs) or any(theirs[i] != here for i in places):
-                    return False
+    def _read(self, pick: Node, result: str, group: set[str]) -> bool:
+        """Whether who reads a result of a body reads, on the other side, what that result is there."""
+        for user in self.outer.users[pick.name]:
+            if user in group:
+                continue
+            there = self.mate.get(user, "")
+            ours, theirs = self.outer[user].inputs, self.flat[there].inputs if there in self.flat else ()
+            if len(ours) != len(theirs) or any(theirs[i] != result for i, name in enumerate(ours) if name == pick.name):
+                return False
         return True
+
+
+def _fed(holder: Node, body: Graph, here: Mapping[str, str]) -> dict[str, str] | None:
+    """Say what each input of a body is on the other side."""
+    given = [leaf.node for argument in holder.args for leaf in leaves(argument) if isinstance(leaf, Ref)]
+    inner = [node.name for node in body.placeholders]
+    known = [here.get(name, "") for name in given[len(given) - len(inner) :]]
+    return dict(zip(inner, known, strict=True)) if len(known) == len(inner) and all(known) else None
 
 
 def _text(argument: Argument, stands: Mapping[str, str] | None) -> str:

@@ -139,6 +139,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("signature.inputs", ANY, "kind"): _wrong("the placeholder is fed from something else"),
     ("signature.inputs", ANY, "target"): _wrong("the placeholder is fed from something else"),
     ("signature.inputs", "renamed", ANY): _breaks("state dicts and optimizers find it under another name"),
+    ("signature.inputs", "renamed", "constant's name"): _cosmetic("another name for the same constant, which no state dict has"),
     ("signature.inputs", ANY, "constant"): _wrong("another value was fixed at export"),
     ("signature.inputs", ANY, "argument"): _wrong("the placeholder stands elsewhere than its specification, and inputs are passed by place"),
     ("signature.outputs", ANY, ANY): _wrong("callers get another result, or state is written elsewhere"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.compiler import nested_compile_region
 
 from graphlens.diff import compare
 from graphlens.program.program import Program
@@ -70,3 +71,37 @@ def test_a_region_that_draws_is_not_looked_into():
     diff = compare(program(region=True, draws=True), program(region=False, draws=True))
     assert not [row for row in diff.rows if row.aspect == "inlined"]
     assert wrong(diff)
+
+
+@nested_compile_region
+def doubled_sine(x):
+    return x.sin() * 2
+
+
+class TwoCalls(nn.Module):
+    def __init__(self, second):
+        super().__init__()
+        self.second = second
+
+    def forward(self, x):
+        first = doubled_sine(x) if self.second is doubled_sine else x.sin() * 2
+        return self.second(first).exp()
+
+
+def two_calls(second) -> Program:
+    return read(torch.export.export(TwoCalls(second), (torch.ones(2, 4),), strict=True))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_body_that_two_calls_share(turned):
+    programs = two_calls(doubled_sine), two_calls(lambda x: x.sin() * 2)
+    diff = compare(*programs[:: -1 if turned else 1])
+    assert [row.severity for row in diff.rows if row.aspect == "inlined"] == ["breaks_pass"]
+    assert not wrong(diff)
+
+
+@pytest.mark.parametrize("second", [lambda x: x.sin() * 3, lambda x: x.cos() * 2, lambda x: (x * 2).sin()])
+def test_a_body_that_two_calls_share_and_that_one_of_them_differs_from(second):
+    diff = compare(two_calls(doubled_sine), two_calls(second))
+    assert wrong(diff)
+    assert not [row for row in diff.rows if row.aspect == "inlined"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from diff import edits
 from diff.edits import check
-from diff.exports import nested_program
+from diff.exports import export, nested_program
 from msgspec.structs import replace
 
 from graphlens.diff import compare
 from graphlens.program.frozen import freeze
 from graphlens.program.parts import ModuleSignature, Range, StoredTensor
+from graphlens.read import read
 
 
 def changed(row: str, kind: str = "changed") -> set[edits.Row]:
@@ -286,3 +288,18 @@ def test_stored_tensors_without_a_name_on_either_side():
     program = nested_program()
     extra = StoredTensor(fqn="unused", kind="constant", shape=(1,), dtype="int8", stride=(1,))
     check(program, replace(program, stored=(*program.stored, extra)), changed("constants[unused]", "added"))
+
+
+def test_numbers_that_tracing_lifted_in_another_order_are_named_anew_only():
+    def lifting(turned: bool):
+        def forward(_, x):
+            first = (lambda: x * torch.tensor(3.0)), (lambda: x - torch.tensor(5.0))
+            one, two = (call() for call in (reversed(first) if turned else first))
+            return (two, one) if turned else (one, two)
+
+        return type("Lifting", (torch.nn.Module,), {"forward": forward})()
+
+    diff = compare(*(read(export(lifting(turned), torch.ones(3))) for turned in (False, True)))
+    assert diff.proof.same
+    assert ("signature.inputs", "renamed", "cosmetic") in {(row.family, row.kind, row.severity) for row in diff.rows}
+    assert not [row for row in diff.rows if row.severity in ("wrong_result", "breaks_pass")]
