@@ -11,6 +11,7 @@ from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed
 from graphlens.diff.resized import Resized
 from graphlens.diff.values import compare_values
+from graphlens.program.argument import leaves
 from graphlens.program.graph import Node
 from graphlens.program.program import child_path
 
@@ -94,7 +95,7 @@ class Causes:
             return a.name if follows else self._resized.source(item)
         if not field.startswith("val") or item.finding.aspect == "container":
             return ""
-        if key in self.edited:
+        if key in self.edited or (a.op == b.op == "output" and _results(a) != _results(b)):
             return a.name
         if field in ("val.stride", "val.storage_offset") and "val.shape" in self.facets[key]:
             return a.name
@@ -144,6 +145,10 @@ class Causes:
         """Return the path under which a shared body is compared."""
         graph = self.matching.a.graphs[path]
         return self._compared.get(id(graph), path)
+
+
+def _results(output: Node) -> int:
+    return sum(1 for argument in output.args for _ in leaves(argument))
 
 
 def _callers(matching: Matching) -> dict[str, list[tuple[str, Node]]]:

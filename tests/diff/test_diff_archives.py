@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from diff.edits import MIRROR
+from msgspec.structs import replace
 
 from graphlens.diff import Diff, compare, compare_many
 from graphlens.program.program import Program
@@ -57,15 +58,20 @@ def test_a_file_is_itself(case, release):
     assert again.ok, str(again)
 
 
+def worded(diff):
+    """The rows, without the sentence that says of another order of effects what the other order is."""
+    return [replace(row, a="", b="") if row.field == "order" and row.kind == "changed" else row for row in diff.rows]
+
+
 @pytest.mark.parametrize(("case", "a", "b"), PAIRS)
 def test_every_node_is_accounted_for_and_the_mirror_image_is_the_same(case, a, b):
     found, back = diff(case, a, b), diff(case, b, a)
     for side, release in (("node_a", a), ("node_b", b)):
         listed = Counter(n for row in found.node_rows for n in getattr(row, side).split(", ") if n)
         assert sum(listed.values()) == sum(len(graph) for graph in program(case, release).graphs.values())
-    forward = Counter((r.node_a, r.node_b, r.family, r.kind, r.where) for r in found.rows if "[" not in r.where)
+    forward = Counter((r.node_a, r.node_b, r.family, r.kind, r.cause, r.a, r.b) for r in worded(found))
     backward = Counter(
-        (r.node_b, r.node_a, r.family, MIRROR.get(r.kind, r.kind), r.where) for r in back.rows if "[" not in r.where
+        (r.node_b, r.node_a, r.family, MIRROR.get(r.kind, r.kind), r.cause, r.b, r.a) for r in worded(back)
     )
     assert forward == backward
     assert found.proof.level == back.proof.level
