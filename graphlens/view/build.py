@@ -13,7 +13,7 @@ from graphlens.program.program import Program
 from graphlens.progress import phases
 from graphlens.view import payload
 from graphlens.view.builder import Builder
-from graphlens.view.draw.svg import Marks
+from graphlens.view.draw.marks import Marks
 from graphlens.view.payload import Payload
 from graphlens.view.privacy import Source
 from graphlens.view.scene import Scene

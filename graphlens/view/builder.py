@@ -8,8 +8,8 @@ from typing import Any
 
 from graphlens.program.program import Program
 from graphlens.view import payload
-from graphlens.view.diff_data import diff_data
-from graphlens.view.draw.svg import Marks
+from graphlens.view.diff_data import diff_data, whole_regions
+from graphlens.view.draw.marks import Marks
 from graphlens.view.drawn import Drawn, draw
 from graphlens.view.forms import Forms
 from graphlens.view.opening import first_open
@@ -69,7 +69,9 @@ class Builder:
             self.scenes["diff", known[1]] = made.scene
             self.marks["diff", known[1]] = made.marks
             self._done()
-        opened = first_open(self.scenes["diff", known[1]], self.expand)
+        scene, data = self.scenes["diff", known[1]], self.diffs[known[1]]
+        worst = next((box for box in data.summary.boxes if box >= 0), -1)
+        opened = first_open(scene, self.expand, towards=worst, closed=whole_regions(scene, data.status))
         return View(label, "diff", known[1], opened)
 
     def short_names(self, names: Sequence[str]) -> list[str]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from graphlens.view import payload
-from graphlens.view.draw.svg import Marks
+from graphlens.diff.folds import fold, fold_text
+from graphlens.diff.verdict import roots
+from graphlens.diff.wording import following
+from graphlens.program.line import display
+from graphlens.view import facts, payload
+from graphlens.view.draw.marks import Marks
 from graphlens.view.drawn import Drawn
 from graphlens.view.facts import cell_text, make_table
 from graphlens.view.payload_scene import Table
@@ -36,7 +40,7 @@ def diff_data(
     union = union_scene(*drawn, diff.alignment)
     rows = sorted(diff.rows, key=lambda row: (row.cause != "root", _RANK.get(row.severity, 4)))
     boxes = [_box_of(union, row) for row in rows]
-    status, severity, cause = _judge(union, rows, boxes)
+    status, severity, cause = _judge(union, rows, boxes, diff.alignment)
     shown = rows[:MOST_ROWS]
     data = payload.DiffData(
         name=name,
@@ -55,9 +59,10 @@ def diff_data(
         side=list(union.side),
         mismatches=_mismatches(shown, boxes, text),
         dropped=len(rows) - len(shown),
-        tables=_tables(diff, text),
+        summary=_summary(diff, union, text),
+        tables=_tables(diff, union, text),
     )
-    return DiffParts(data, union.scene, Marks(status, cause, union.side))
+    return DiffParts(data, union.scene, Marks(status, severity, cause, union.side))
 
 
 def proof_text(proof: Any) -> str:
@@ -82,17 +87,37 @@ def _box_of(union: UnionScene, row: Any) -> int:
     return number
 
 
-def _judge(union: UnionScene, rows: Sequence[Any], boxes: Sequence[int]) -> tuple[list[Status], list[str], list[Cause]]:
-    """Give each box its status, the worst severity of its rows, and whether one of them is a root difference."""
+def _judge(
+    union: UnionScene, rows: Sequence[Any], boxes: Sequence[int], alignment: Any
+) -> tuple[list[Status], list[str], list[Cause]]:
+    """Give each box its status, whether one of its rows is a root difference, and the worst severity of the roots, else of all.
+
+    A rewritten group is judged as one: all that is in it is as bad as the worst of it.
+    """
     count = len(union.scene.boxes)
     severity = [""] * count
     cause: list[Cause] = [""] * count
     for row, box in zip(rows, boxes, strict=True):
-        if box >= 0:
-            cause[box] = "root" if "root" in (row.cause, cause[box]) else "inherited"
+        if box >= 0 and (row.cause == "root" or cause[box] != "root"):  # roots come first
+            cause[box] = "root" if row.cause == "root" else "inherited"
             if not severity[box] or _RANK.get(row.severity, 4) < _RANK.get(severity[box], 4):
                 severity[box] = row.severity
+    for group in _groups(union, alignment):
+        worst = min(group, key=lambda box: _RANK.get(severity[box], 4))
+        for box in group:
+            severity[box], cause[box] = severity[worst], cause[worst]
     return [_status(union, box, severity[box]) for box in range(count)], severity, cause
+
+
+def _groups(union: UnionScene, alignment: Any) -> list[list[int]]:
+    """Return the boxes of each group of nodes that became others."""
+    found = []
+    for graph in alignment.graphs:
+        for group in graph.groups:
+            ours = [union.place_a(graph.path_a, name) for name in group.a]
+            theirs = [union.place_b(graph.path_b, name) for name in group.b]
+            found.append([box for box in (*ours, *theirs) if box >= 0])
+    return [group for group in found if group]
 
 
 def _status(union: UnionScene, box: int, severity: str) -> Status:
@@ -105,6 +130,16 @@ def _status(union: UnionScene, box: int, severity: str) -> Status:
     if union.node_a[box] < 0:
         return "only_b"
     return "changed" if severity else "same"
+
+
+def whole_regions(scene: Scene, status: Sequence[Status]) -> set[int]:
+    """Find the regions that only one of the programs has."""
+    sides: list[set[Status]] = [set() for _ in scene.regions]
+    for box, what in zip(scene.boxes, status, strict=True):
+        sides[box.region].add(what)
+    for number in range(len(scene.regions) - 1, 0, -1):  # a parent precedes its children
+        sides[scene.regions[number].parent] |= sides[number]
+    return {number for number, found in enumerate(sides) if found in ({"only_a"}, {"only_b"})}
 
 
 def _mismatches(rows: Sequence[Any], boxes: Sequence[int], text: Interner) -> payload.Mismatches:
@@ -128,8 +163,23 @@ def _mismatches(rows: Sequence[Any], boxes: Sequence[int], text: Interner) -> pa
     )
 
 
-def _tables(diff: Any, text: Interner) -> list[Table]:
+def _summary(diff: Any, union: UnionScene, text: Interner) -> Table:
+    """Tell like differences in one line, as the text of the diff does; what follows from them is counted below."""
+    counted = roots(diff.rows)
+    folds = fold(counted, diff.lone_modules)
+    rows = [(one.example.severity, len(one.rows), display(fold_text(one))) for one in folds]
+    follow = len(diff.rows) - len(counted)
+    note = f"{following(follow, len(counted))}." if follow else ""
+    boxes = [_box_of(union, one.example) for one in folds[:MOST_ROWS]]
+    return structs.replace(make_table(text, "Summary", ("severity", "rows", "what"), rows, note=note), boxes=boxes)
+
+
+def _tables(diff: Any, union: UnionScene, text: Interner) -> list[Table]:
     patterns = struct_table(text, "Patterns", diff.pattern_rows, note="One row per distinct edit.")
+    at = {(row.node_a or "", row.node_b or ""): row for row in reversed(diff.rows)}
+    examples = [at.get((pattern.example_a, pattern.example_b)) for pattern in diff.pattern_rows[: facts.MOST_ROWS]]
+    boxes = [-1 if row is None else _box_of(union, row) for row in examples]
+    patterns = structs.replace(patterns, boxes=boxes)
     quality = make_table(text, "Quality of the alignment", ("count", "value"), list(diff.quality.to_dict().items()))
     return [table for table in (patterns, quality) if table.columns and table.columns[0].cells]
 

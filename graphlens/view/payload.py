@@ -131,7 +131,12 @@ class DiffData(Struct, frozen=True):
         list[Literal["same", "changed", "only_a", "only_b", "ambiguous"]],
         Meta(description="per box; same also covers differences below every severity"),
     ]
-    severity: Annotated[Ints, Meta(description="per box, Text: worst severity of its rows, '' for none")]
+    severity: Annotated[
+        Ints,
+        Meta(
+            description="per box, Text: worst severity of its root differences, else of those that follow, '' for none"
+        ),
+    ]
     cause: Annotated[
         list[Literal["", "root", "inherited"]],
         Meta(
@@ -142,6 +147,7 @@ class DiffData(Struct, frozen=True):
     side: Annotated[list[Literal["both", "a", "b"]], Meta(description="per edge of the scene: which program has it")]
     mismatches: Mismatches
     dropped: Annotated[int, Meta(description="rows left out of `mismatches` to bound the size")]
+    summary: Annotated[Table, Meta(description="like differences told in one line, worst first")]
     tables: Annotated[list[Table], Meta(description="patterns (one row per distinct edit), quality")]
 
 

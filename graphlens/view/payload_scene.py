@@ -96,3 +96,6 @@ class Table(Struct, frozen=True):
         str, Meta(description="one sentence under the title, '' for none; says how many rows were left out")
     ]
     columns: list[Column]
+    boxes: Annotated[
+        Ints, Meta(description="box of the view that a row leads to, -1 for none; empty where no row leads anywhere")
+    ] = []

@@ -67,8 +67,9 @@ def _diff_section(builder: Builder, diff: Any) -> Section:
     names = [program.origin.name or side for side, program in (("a", diff.a), ("b", diff.b))]
     short = builder.short_names(names)
     title = f"{short[0]} → {short[1]}" if short[0] != short[1] else f"{short[0]} (a → b)"
-    view = builder.diff_view(diff, title)
-    views = [view, builder.program_view(diff.a, f"a: {short[0]}"), builder.program_view(diff.b, f"b: {short[1]}")]
+    views = [builder.diff_view(diff, "a → b")]
+    for side, name, program in zip("ab", short, (diff.a, diff.b), strict=True):
+        views.append(builder.program_view(program, side if name == side else f"{side}: {name}"))
     return Section(kind="diff", title=title, verdict=str(diff.verdict), status=_judge(diff), views=views, tables=[])
 
 

@@ -15,6 +15,7 @@ from graphlens.view.escape import markup, printable
 from graphlens.view.opening import first_open
 from graphlens.view.options import Options
 from graphlens.view.payload import Section
+from graphlens.view.payload_scene import Table
 from graphlens.view.table import html_table
 from graphlens.view.text import outline, section_text
 
@@ -74,7 +75,7 @@ def static_text(built: Built) -> str:
     """Write all sections as text: verdict, tables, and of a program its outline."""
     parts = []
     for section in built.payload.sections:
-        parts.append(section_text(section, built.payload.strings))
+        parts.append(section_text(section, built.payload.strings, shown_tables(built, section)))
         if section.kind == "program" and section.views:
             view = section.views[0]
             parts.append(outline(built.scenes[view.kind, view.index], view.open))
@@ -106,8 +107,15 @@ def _section_html(built: Built, section: Section) -> str:
     head = f"<p><strong>{markup(section.title)}</strong><br>{markup(section.verdict)}</p>"
     svg = picture(built, section)
     drawn = image(svg, f"Graph of {section.title}") if svg else ""
-    tables = "".join(html_table(table, built.payload.strings, most=10) for table in section.tables)
+    tables = "".join(html_table(table, built.payload.strings, most=10) for table in shown_tables(built, section))
     return f"<section>{head}{drawn}{tables}</section>"
+
+
+def shown_tables(built: Built, section: Section) -> list[Table]:
+    """Return the tables of a section, the summary of a diff among them."""
+    first = [view for view in section.views[:1] if view.kind == "diff" and section.kind == "diff"]
+    summaries = [built.payload.diffs[view.index].summary for view in first]
+    return [*(table for table in summaries if table.columns[0].cells), *section.tables]
 
 
 def first_svg(built: Built, *, expanded: Sequence[str] | None = None) -> str:

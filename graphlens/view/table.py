@@ -33,8 +33,8 @@ def html_table(table: Table, strings: Sequence[str], *, most: int = MOST_ROWS) -
         rows.append(
             "".join(f"<td{_align(column.type)}>{_cell(text)}</td>" for column, text in zip(columns, texts, strict=True))
         )
-    note = f" {table.note}" if table.note else ""
-    more = f" The first {most} of {count} rows." if count > most else ""
+    note = f". {table.note}" if table.note else ""
+    more = f"{'' if note else '.'} The first {most} of {count} rows." if count > most else ""
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     caption = f"<caption>{markup(table.title)}{markup(note + more)}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

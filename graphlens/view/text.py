@@ -15,17 +15,18 @@ from graphlens.view.scene import Scene
 MOST_LINES = 60
 
 
-def section_text(section: Section, strings: Sequence[str], *, rows: int = 10) -> str:
+def section_text(section: Section, strings: Sequence[str], tables: Sequence[Table], *, rows: int = 10) -> str:
     """Write a section: title, verdict, tables."""
     parts = [section.title, section.verdict]
-    parts += [text_table(table, strings, most=rows) for table in section.tables]
+    parts += [text_table(table, strings, most=rows) for table in tables]
     return "\n\n".join(printable(part, keep="\n") for part in parts if part)
 
 
 def text_table(table: Table, strings: Sequence[str], *, most: int = 10, widest: int = 40) -> str:
-    """Write a table with aligned columns, at most `most` rows of it."""
+    """Write a table with aligned columns, at most `most` rows of it; the last may be long."""
     texts = [[column.name, *("" if c < 0 else strings[c] for c in column.cells[:most])] for column in table.columns]
-    shown = [[_short(text, widest) for text in column] for column in texts]
+    room = [*[widest] * (len(texts) - 1), 4 * widest]
+    shown = [[_short(text, most) for text in column] for column, most in zip(texts, room, strict=True)]
     widths = [max(map(len, column)) for column in shown]
     right = [column.type == "number" for column in table.columns]
     lines = [

@@ -43,6 +43,21 @@ export function firstView(picture: Rect, width: number, height: number): View {
   return { k, x: (width - picture.width * k) / 2, y: 12 };
 }
 
+/** The first view of a picture in which one place matters most: that place is in sight, and above the middle. */
+export function firstViewOf(picture: Rect, place: Rect | null, width: number, height: number): View {
+  const first = firstView(picture, width, height);
+  if (!place) return first;
+  const [left, top] = [first.x + place.x * first.k, first.y + place.y * first.k];
+  const seen = left >= 0 && left + place.width * first.k <= width && top >= 0 && top + place.height * first.k <= height;
+  if (seen) return first;
+  const below = Math.max(8, (height - place.height * first.k) / 3);
+  return {
+    k: first.k,
+    x: (width - place.width * first.k) / 2 - place.x * first.k,
+    y: below - place.y * first.k,
+  };
+}
+
 /** Move as little as needed to bring a rectangle into sight, zooming in if it would be illegible. */
 export function revealed(view: View, rect: Rect, width: number, height: number): View {
   const k = view.k < 0.5 ? 0.8 : view.k;

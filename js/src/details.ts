@@ -2,12 +2,12 @@
 
 import { categoryOf } from "./category";
 import { regionDetails } from "./details_region";
+import { boxClass, GRADES, gradeOf, MARKS, markOf, sideOf } from "./differences";
 import { type Doc, nodeName, pairs, type Side } from "./doc";
 import { h, replace } from "./dom";
 import { boxLink, factTable, folding, type Goto, joinFacts, linked, section } from "./facts";
 import { type Entity, isRegion, regionOf } from "./lift";
 import { around } from "./scene";
-import { MARKS } from "./shapes";
 import { sourceOf } from "./source_lines";
 
 export interface DetailsEvents {
@@ -55,7 +55,6 @@ function heading(doc: Doc, box: number, sides: readonly Side[]): HTMLElement {
   const names = new Set(sides.map(({ program, node }) => t[program.nodes.name[node]]));
   const targets = new Set(sides.map(({ program, node }) => t[program.nodes.target[node]]));
   const ops = new Set(sides.map(({ program, node }) => t[program.nodes.op[node]]));
-  const status = doc.status(box);
   return h(
     "header",
     { class: `gl-details-head gl-c-${categoryOf(role, label)}` },
@@ -66,9 +65,18 @@ function heading(doc: Doc, box: number, sides: readonly Side[]): HTMLElement {
       { class: "gl-chips" },
       h("span", { class: "gl-chip" }, [...ops].join(" → ")),
       role !== "op" && h("span", { class: "gl-chip" }, role),
-      doc.diff && h("span", { class: `gl-chip gl-s-${status}` }, `${MARKS[status].glyph} ${MARKS[status].name}`.trim()),
+      doc.diff && h("span", { class: `gl-chip ${boxClass(doc, box)}` }, told(doc, box)),
+      doc.match(box) && h("span", { class: "gl-chip", title: "What the match rests on" }, `matched: ${doc.match(box)}`),
     ),
   );
+}
+
+function told(doc: Doc, box: number): string {
+  const mark = markOf(doc, box);
+  const grade = gradeOf(doc, box);
+  const side = sideOf(doc, box);
+  const how = mark === "changed" && grade ? `: ${GRADES[grade]}` : "";
+  return `${MARKS[mark].glyph} ${side ? `part of what was rewritten, in ${side}` : MARKS[mark].name}${how}`.trim();
 }
 
 /** The regions around a box as links, outermost first. */
@@ -111,8 +119,8 @@ function differencesOf(doc: Doc, box: number): HTMLElement | null {
         ` ${t[rows.kind[row]]}`,
         h("span", { class: "gl-chip gl-severity" }, words(t[rows.severity[row]])),
       ),
-      h("div", { class: "gl-side gl-side-a" }, h("b", {}, "A"), h("span", { class: "gl-code" }, t[rows.a[row]] || "–")),
-      h("div", { class: "gl-side gl-side-b" }, h("b", {}, "B"), h("span", { class: "gl-code" }, t[rows.b[row]] || "–")),
+      h("div", { class: "gl-side gl-side-a" }, h("b", {}, "a"), h("span", { class: "gl-code" }, t[rows.a[row]] || "–")),
+      h("div", { class: "gl-side gl-side-b" }, h("b", {}, "b"), h("span", { class: "gl-code" }, t[rows.b[row]] || "–")),
     ),
   );
   return section("Differences", h("ul", { class: "gl-mismatches" }, ...list));
@@ -123,7 +131,7 @@ const words = (name: string) => name.replaceAll("_", " ");
 function sources(doc: Doc, sides: readonly Side[]): (HTMLElement | null)[] {
   const found = sides.map(({ program, node }) => sourceOf(doc, program, node));
   if (found.length === 2 && found[0]?.textContent === found[1]?.textContent) found.pop();
-  return found.map((source, i) => source && section(found.length > 1 ? `Source ${"AB"[i]}` : "Source", source));
+  return found.map((source, i) => source && section(found.length > 1 ? `Source of ${"ab"[i]}` : "Source", source));
 }
 
 function argumentsOf(doc: Doc, box: number, sides: readonly Side[], goto: Goto): HTMLElement | null {

@@ -1,11 +1,11 @@
 // The details of a region, and of the program or diff as a whole.
 
-import { type Doc, differences } from "./doc";
+import { boxClass, differences, GRADES, MARKS, sideOf, tallyClass, tallyText } from "./differences";
+import type { Doc } from "./doc";
 import { h } from "./dom";
 import { factTable, folding, type Goto, section } from "./facts";
 import type { ProgramData } from "./payload";
 import { around, type Region } from "./scene";
-import { MARKS } from "./shapes";
 
 interface Events {
   readonly onBox: Goto;
@@ -42,12 +42,12 @@ const KINDS: Readonly<Record<Region["kind"], string>> = {
 };
 
 function chips(doc: Doc, region: Region): HTMLElement {
-  const differ = differences(doc).all[region.id];
+  const tally = differences(doc)[region.id];
   return h(
     "div",
     { class: "gl-chips" },
     h("span", { class: "gl-chip" }, KINDS[region.kind]),
-    differ > 0 && h("span", { class: "gl-chip gl-s-changed" }, `≠ ${differ} differ`),
+    tally.count > 0 && h("span", { class: `gl-chip ${tallyClass(tally)}` }, `${tallyText(tally)}: ${tally.words}`),
   );
 }
 
@@ -96,22 +96,24 @@ function operators(doc: Doc, id: number): HTMLElement | null {
   );
 }
 
+/** The names of what is shown; of two programs without names of their own, which is which. */
+function title(doc: Doc): string {
+  const names = [...new Set(doc.programs.map(({ program }) => program.name))];
+  return names.length === doc.programs.length ? names.join(" → ") : doc.label;
+}
+
 function programDetails(doc: Doc): (HTMLElement | null)[] {
   const facts = doc.programs.map(({ side, program }) => {
     const lines = program.facts.map(([name, text]) => ({ name, texts: [text] }));
     return section(
-      side ? `${side.toUpperCase()}: ${program.name}` : "Program",
+      side ? `Program ${side}: ${program.name}` : "Program",
       factTable(lines, (text) => folding(text, 100)),
     );
   });
   return [
-    h(
-      "header",
-      { class: "gl-details-head" },
-      h("h2", {}, doc.diff ? doc.label : doc.programs[0].program.name || doc.label),
-    ),
+    h("header", { class: "gl-details-head" }, h("h2", {}, title(doc))),
     doc.diff ? section("Proof", h("p", {}, doc.diff.proof)) : null,
-    doc.diff ? legend() : null,
+    doc.diff ? legend(doc) : null,
     ...facts,
     symbols(doc.programs[0].program),
     operators(doc, 0),
@@ -119,19 +121,36 @@ function programDetails(doc: Doc): (HTMLElement | null)[] {
   ];
 }
 
-function legend(): HTMLElement {
-  const items = Object.entries(MARKS).filter(([status]) => status !== "same");
-  return section(
-    "Marks",
-    h(
-      "ul",
-      { class: "gl-legend" },
-      ...items.map(([status, { glyph, name }]) =>
-        h("li", {}, h("span", { class: `gl-chip gl-s-${status}` }, glyph), ` ${name}`),
-      ),
-    ),
-  );
+/** What the marks mean that this diff has. */
+function legend(doc: Doc): HTMLElement | null {
+  const found = new Set(doc.scene.boxes.flatMap(({ id }) => [boxClass(doc, id), `gl-part-${sideOf(doc, id)}`]));
+  const sides = new Set(doc.diff?.side);
+  const names: [string, string, string][] = [
+    ...(["grave", "serious", "slight"] as const).map((grade): [string, string, string] => [
+      `gl-s-changed gl-${grade}`,
+      MARKS.changed.glyph,
+      `changed: ${GRADES[grade]}`,
+    ]),
+    ...(["inherited", "only_a", "only_b", "ambiguous"] as const).map((mark): [string, string, string] => [
+      `gl-s-${mark}`,
+      MARKS[mark].glyph,
+      MARKS[mark].name,
+    ]),
+  ];
+  const items = names
+    .filter(([kind]) => [...found].some((one) => one === kind || one.startsWith(`${kind} `)))
+    .map(([kind, glyph, name]) => legendItem(kind, glyph, name));
+  for (const side of ["a", "b"] as const)
+    if (found.has(`gl-part-${side}`))
+      items.push(legendItem(`gl-s-changed gl-part-${side}`, MARKS.changed.glyph, `rewritten: part that ${side} has`));
+  for (const side of ["a", "b"] as const)
+    if (sides.has(side))
+      items.push(legendItem(`gl-s-only_${side}`, side === "a" ? "┄" : "─", `operand in ${side} only`));
+  return items.length ? section("Marks", h("ul", { class: "gl-legend" }, ...items)) : null;
 }
+
+const legendItem = (kind: string, glyph: string, name: string) =>
+  h("li", {}, h("span", { class: `gl-chip ${kind}` }, glyph), ` ${name}`);
 
 function symbols(program: ProgramData): HTMLElement | null {
   if (!program.symbols.length) return null;

@@ -23,8 +23,12 @@ export interface Doc {
   readonly diff: DiffData | null;
   readonly sides: (box: number) => Side[];
   readonly status: (box: number) => Status;
-  /** Worst severity of the rows of a box, "" for none. */
+  /** Worst severity of the root differences of a box, else of those that follow; "" for none. */
   readonly severity: (box: number) => string;
+  /** Whether a box differs only because something that it uses does. */
+  readonly follows: (box: number) => boolean;
+  /** What the match of a box rests on, "" where it has no partner. */
+  readonly match: (box: number) => string;
   /** Which program a use belongs to. */
   readonly useSide: (use: number) => "both" | "a" | "b";
 }
@@ -43,6 +47,8 @@ export function openDoc(payload: Payload, view: View): Doc {
       sides: (box) => [{ side: "", program, node: box }],
       status: () => "same",
       severity: () => "",
+      follows: () => false,
+      match: () => "",
       useSide: () => "both",
     };
   }
@@ -64,6 +70,8 @@ export function openDoc(payload: Payload, view: View): Doc {
     },
     status: (box) => diff.status[box],
     severity: (box) => (diff.severity[box] >= 0 ? strings[diff.severity[box]] : ""),
+    follows: (box) => diff.cause[box] === "inherited",
+    match: (box) => strings[diff.match[box]] ?? "",
     useSide: (use) => diff.side[use] ?? "both",
   };
 }
@@ -79,34 +87,4 @@ export function pairs(doc: Doc, flat: readonly number[]): [string, string][] {
 export function nodeName(doc: Doc, box: number): string {
   const [first] = doc.sides(box);
   return first ? doc.strings[first.program.nodes.name[first.node]] : doc.scene.boxes[box].label;
-}
-
-const SERIOUS = new Set(["wrong_result", "breaks_pass"]);
-
-/** Whether a box differs in what is computed or in what later passes need, not only in what people read. */
-export function isSerious(doc: Doc, box: number): boolean {
-  const status = doc.status(box);
-  return status !== "same" && (status !== "changed" || SERIOUS.has(doc.severity(box)));
-}
-
-export interface Differences {
-  /** Differing boxes inside each region. */
-  readonly all: Int32Array;
-  readonly serious: Int32Array;
-}
-
-/** Count the boxes inside each region that differ. */
-export function differences(doc: Doc): Differences {
-  const { boxes, regions } = doc.scene;
-  const all = new Int32Array(regions.length);
-  const serious = new Int32Array(regions.length);
-  for (const { id, call, region } of doc.diff ? boxes : []) {
-    if (doc.status(id) === "same") continue;
-    const grave = isSerious(doc, id);
-    for (let up = call >= 0 ? call : region; up >= 0; up = regions[up].parent) {
-      all[up]++;
-      if (grave) serious[up]++;
-    }
-  }
-  return { all, serious };
 }

@@ -36,7 +36,7 @@ export function factTable(facts: readonly Fact[], show: (text: string, side: num
     if (differ) {
       texts.forEach((text, side) => {
         const body = text === null ? h("span", { class: "gl-none" }, "none") : show(text, side);
-        cell.append(h("div", { class: `gl-side gl-side-${"ab"[side]}` }, h("b", {}, "AB"[side]), h("span", {}, body)));
+        cell.append(h("div", { class: `gl-side gl-side-${"ab"[side]}` }, h("b", {}, "ab"[side]), h("span", {}, body)));
       });
     } else {
       cell.append(show(texts.find((text) => text !== null) ?? "", texts[0] === null ? 1 : 0));

@@ -1,9 +1,10 @@
 // The pane that shows the drawing: layout, camera, selection, expanding in place.
 
-import { anchored, firstView, fitted, revealed, type View, zoomed } from "./camera";
+import { anchored, firstViewOf, fitted, revealed, type View, zoomed } from "./camera";
 import { canvasOf } from "./canvas";
 import { compose, type LayoutCache } from "./compose";
-import { type Doc, differences } from "./doc";
+import { differences } from "./differences";
+import type { Doc } from "./doc";
 import type { Engine } from "./engine";
 import { drawnAs, type Focus, focusOn } from "./focus";
 import { listen } from "./gestures";
@@ -93,7 +94,7 @@ export class GraphPane {
     const still = !this.picture || matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.picture = picture;
     if (!this.placed) {
-      this.view = firstView(picture, ...this.size());
+      this.view = this.firstView(picture);
       this.hidden = this.element.clientWidth === 0;
     }
     this.placed = true;
@@ -201,7 +202,15 @@ export class GraphPane {
     if (!this.picture) return;
     const hidden = this.hidden;
     this.hidden = this.element.clientWidth === 0;
-    this.setView(hidden && !this.hidden ? firstView(this.picture, ...this.size()) : this.view, false);
+    this.setView(hidden && !this.hidden ? this.firstView(this.picture) : this.view, false);
+  }
+
+  /** Where a reader starts: at the worst difference, else at the beginning. */
+  private firstView(picture: Picture): View {
+    const { doc } = this.options;
+    const worst = doc.diff?.summary.boxes.find((box) => box >= 0);
+    const drawn = worst === undefined ? null : visible(doc.scene, picture, worst);
+    return firstViewOf(picture, (drawn !== null && picture.places.get(drawn)) || null, ...this.size());
   }
 
   private refresh(): void {

@@ -44,6 +44,9 @@ export function header(app: App, signal: AbortSignal): HTMLElement[] {
 
 const GLYPHS: Readonly<Record<Section["status"], string>> = { ok: "✓", warn: "!", fail: "✕", none: "" };
 
+/** Characters of a verdict from which it may be cut off, and opens to be read as a whole. */
+const LONG = 120;
+
 /** The first line of a verdict; what it goes on to say opens below. */
 function verdictOf(section: Section): HTMLElement | null {
   if (!section.verdict) return null;
@@ -54,8 +57,10 @@ function verdictOf(section: Section): HTMLElement | null {
     GLYPHS[section.status],
   );
   const line = h("span", { class: "gl-verdict-line", title: first }, first);
-  if (!rest.length) return h("p", { class: `gl-verdict gl-status-${section.status}` }, mark, line);
-  const more = h("ul", { class: "gl-verdict-rest" }, ...rest.map((text) => h("li", {}, text.trim())));
+  if (!rest.length && first.length < LONG)
+    return h("p", { class: `gl-verdict gl-status-${section.status}` }, mark, line);
+  const more =
+    rest.length > 0 && h("ul", { class: "gl-verdict-rest" }, ...rest.map((text) => h("li", {}, text.trim())));
   return h("details", { class: `gl-verdict gl-status-${section.status}` }, h("summary", {}, mark, line), more);
 }
 

@@ -1,6 +1,7 @@
 // The regions of a document as a tree, for reading and for keyboards and screen readers.
 
-import { type Differences, type Doc, differences } from "./doc";
+import { type Differences, differences, tallyClass, tallyText } from "./differences";
+import type { Doc } from "./doc";
 import { h, replace } from "./dom";
 import { type Entity, isRegion, regionEntity, regionOf } from "./lift";
 import { around, type Region } from "./scene";
@@ -68,8 +69,7 @@ export class Outline {
 
   private item(region: Region, level: number): HTMLLIElement {
     const inner = region.children.length > 0;
-    const serious = this.counts.serious[region.id];
-    const count = serious || this.counts.all[region.id];
+    const tally = this.counts[region.id];
     const item = h(
       "li",
       {
@@ -80,16 +80,19 @@ export class Outline {
         "aria-expanded": inner ? String(this.opened.has(region.id)) : undefined,
         tabindex: region.id === this.current ? 0 : -1,
         class: `gl-tree-item gl-r-${region.kind}`,
-        title: [region.path || region.label, region.type, `${region.size} nodes`].filter(Boolean).join(" · "),
+        title: [region.path || region.label, region.type, `${region.size} nodes`, tally.words]
+          .filter(Boolean)
+          .join(" · "),
       },
       h("span", { class: "gl-twist", "aria-hidden": "true" }, inner ? (this.opened.has(region.id) ? "▾" : "▸") : ""),
       h("span", { class: "gl-tree-label" }, region.id === 0 ? "program" : region.label),
       h("span", { class: "gl-tree-note" }, region.kind === "repeat" ? `×${region.children.length}` : region.type),
-      count > 0 &&
+      tally.count > 0 &&
         h(
           "span",
-          { class: `gl-tree-count ${serious ? "" : "gl-slight"}`, "aria-label": `${count} differ` },
-          `≠ ${count}`,
+          { class: `gl-tree-count ${tallyClass(tally)}` },
+          h("span", { "aria-hidden": "true" }, tallyText(tally)),
+          h("span", { class: "gl-hidden" }, tally.words),
         ),
     );
     item.style.paddingLeft = `${4 + (level - 1) * 12}px`;

@@ -120,7 +120,7 @@ describe("tables", () => {
   it("hold every node and every table of the payload", () => {
     const doc = nestedDoc();
     expect(nodeTable(doc, () => {}).rows).toBe(40);
-    const inputs = plainTable(NESTED.programs[0].tables[0], NESTED.strings);
+    const inputs = plainTable(NESTED.programs[0].tables[0], NESTED.strings, () => {});
     expect(inputs.title).toBe("Inputs");
     expect(inputs.rows).toBeGreaterThan(0);
   });

@@ -178,6 +178,8 @@ export interface Table {
   /** one sentence under the title, '' for none; says how many rows were left out */
   readonly note: string;
   readonly columns: readonly Column[];
+  /** box of the view that a row leads to, -1 for none; empty where no row leads anywhere */
+  readonly boxes: readonly number[];
 }
 
 /** One column of a table. */
@@ -206,7 +208,7 @@ export interface DiffData {
   readonly node_b: readonly number[];
   /** per box; same also covers differences below every severity */
   readonly status: readonly ("ambiguous" | "changed" | "only_a" | "only_b" | "same")[];
-  /** per box, Text: worst severity of its rows, '' for none */
+  /** per box, Text: worst severity of its root differences, else of those that follow, '' for none */
   readonly severity: readonly number[];
   /** per box: whether any of its rows is a root difference, or all follow from others; '' without rows */
   readonly cause: readonly ("" | "inherited" | "root")[];
@@ -217,6 +219,8 @@ export interface DiffData {
   readonly mismatches: Mismatches;
   /** rows left out of `mismatches` to bound the size */
   readonly dropped: number;
+  /** like differences told in one line, worst first */
+  readonly summary: Table;
   /** patterns (one row per distinct edit), quality */
   readonly tables: readonly Table[];
 }

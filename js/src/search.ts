@@ -1,16 +1,25 @@
 // Finding boxes of a document.
 
+import { markOf } from "./differences";
 import type { Doc } from "./doc";
 import { pairs } from "./doc";
 import type { ProgramData } from "./payload";
 import { compileQuery, type Searchable } from "./query";
-import { around } from "./scene";
+import { around, shownBox } from "./scene";
 
 /** The boxes that a query selects, in the program's order; none for an empty query. */
 export function findBoxes(doc: Doc, query: string): number[] {
   if (!query.trim()) return [];
   const test = compileQuery(query);
   return doc.scene.boxes.filter((box) => test(new SearchableBox(doc, box.id))).map((box) => box.id);
+}
+
+/** The boxes that a diff is about, worst first, each where it is drawn; what follows from others is left out. */
+export function differingBoxes(doc: Doc): number[] {
+  const found = new Set<number>();
+  for (const box of doc.diff?.mismatches.box ?? [])
+    if (box >= 0 && markOf(doc, box) !== "inherited") found.add(shownBox(doc.scene, box));
+  return [...found];
 }
 
 /** A box seen by the query language; texts are made when they are asked for. */
@@ -59,7 +68,7 @@ class SearchableBox implements Searchable {
       case "source":
         return this.each((program, i) => sourceTexts(doc, program, i));
       case "diff":
-        return doc.diff ? [doc.status(box)] : [];
+        return doc.diff ? [...new Set([doc.status(box), markOf(doc, box)])] : [];
       case "severity":
         return [doc.severity(box)];
       case "kind":

@@ -3,7 +3,7 @@
 import { type Doc, nodeName } from "./doc";
 import { button, h, icon, replace } from "./dom";
 import { FIELDS, hint, QueryError } from "./query";
-import { findBoxes } from "./search";
+import { differingBoxes, findBoxes } from "./search";
 
 export interface SearchEvents {
   /** What was found changed. */
@@ -30,6 +30,8 @@ export class SearchBox {
   private readonly status = h("span", { class: "gl-search-status", role: "status" });
   private readonly list = h("ul", { class: "gl-results", role: "listbox", "aria-label": "Results", tabindex: -1 });
   private doc: Doc | null = null;
+  /** The boxes that differ, worst first: what there is to go through while nothing is searched. */
+  private differing: readonly number[] = [];
   private found: readonly number[] = [];
   private at = -1;
   private searched = "";
@@ -41,12 +43,12 @@ export class SearchBox {
   ) {
     const previous = button("Previous result", () => this.go(-1), {
       icon: icon("M4 10l4-4 4 4"),
-      hint: "Previous result (p)",
+      hint: "Previous result, or previous difference (p)",
       signal,
     });
     const next = button("Next result", () => this.go(1), {
       icon: icon("M4 6l4 4 4-4"),
-      hint: "Next result (n)",
+      hint: "Next result, or next difference (n)",
       signal,
     });
     this.element = h("search", { class: "gl-search" }, this.input, this.status, previous, next, this.list);
@@ -62,6 +64,7 @@ export class SearchBox {
   /** Search another document, for the same or another query. */
   show(doc: Doc | null, query: string): void {
     this.doc = doc;
+    this.differing = doc ? differingBoxes(doc) : [];
     this.element.hidden = doc === null;
     if (this.input.value !== query) this.input.value = query;
     this.search();
@@ -74,10 +77,11 @@ export class SearchBox {
 
   /** Go to the next (1) or previous (-1) result. */
   go(step: number): void {
-    if (!this.found.length) return;
-    this.at = (this.at + step + this.found.length + (this.at < 0 && step < 0 ? 1 : 0)) % this.found.length;
+    const stops = this.input.value.trim() ? this.found : this.differing;
+    if (!stops.length) return;
+    this.at = (this.at + step + stops.length + (this.at < 0 && step < 0 ? 1 : 0)) % stops.length;
     this.render();
-    this.events.onGo(this.found[this.at]);
+    this.events.onGo(stops[this.at]);
   }
 
   private onInput(): void {
@@ -115,7 +119,8 @@ export class SearchBox {
     const why = problem || this.found.length ? "" : hint(this.input.value);
     const count = this.found.length;
     const place = this.at >= 0 ? `${this.at + 1} of ${count}` : count ? `${count} found` : "nothing found";
-    this.status.textContent = problem || (this.input.value.trim() ? place : "");
+    const stop = this.at >= 0 ? `${this.at + 1} of ${this.differing.length} that differ` : "";
+    this.status.textContent = problem || (this.input.value.trim() ? place : stop);
     this.status.title = problem || why;
     const { doc } = this;
     const items = doc ? this.found.slice(0, SHOWN).map((box, i) => this.item(doc, box, i)) : [];

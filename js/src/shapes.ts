@@ -2,22 +2,14 @@
 
 import { categoryOf } from "./category";
 import { BOX, headerWidth, regionLine, SMALL, TITLE } from "./content";
-import { type Differences, type Doc, isSerious, nodeName, type Status } from "./doc";
+import { boxClass, type Differences, MARKS, type Mark, markOf, tallyClass, tallyText } from "./differences";
+import { type Doc, nodeName } from "./doc";
 import { s } from "./dom";
 import type { Label } from "./edge_labels";
 import { pathData } from "./geometry";
 import { BORDER, isRegion, regionEntity, regionOf } from "./lift";
 import { fitText, textWidth } from "./measure";
 import type { Frame, Pill, Shape, Wire } from "./picture";
-
-/** Marks of a diff: never colour alone. */
-export const MARKS: Readonly<Record<Status, { readonly glyph: string; readonly name: string }>> = {
-  same: { glyph: "", name: "same" },
-  changed: { glyph: "≠", name: "changed" },
-  only_a: { glyph: "−", name: "only in A" },
-  only_b: { glyph: "+", name: "only in B" },
-  ambiguous: { glyph: "?", name: "ambiguous" },
-};
 
 export interface Drawing {
   readonly doc: Doc;
@@ -30,24 +22,25 @@ const RADIUS = 7;
 const CHEVRON = "M-3.5 -4.5L2 0L-3.5 4.5";
 
 /** Draw a box or a closed region. */
-export function drawShape({ doc, counts, prefix }: Drawing, shape: Shape): SVGGElement {
+export function drawShape(drawing: Drawing, shape: Shape): SVGGElement {
+  const { doc, counts, prefix } = drawing;
   const { entity, width, height, content } = shape;
   const region = isRegion(entity) ? doc.scene.regions[regionOf(entity)] : null;
   const box = region ? null : doc.scene.boxes[entity];
-  const status = statusOf(doc, entity);
+  const look = lookOf(drawing, entity);
   const kind = box ? `gl-box gl-${box.role} gl-c-${categoryOf(box.role, box.label)}` : `gl-closed gl-r-${region?.kind}`;
   const name = [content.title, ...content.lines.map((line) => line.text), box?.sub].filter(Boolean).join(", ");
-  const mark = status === "same" ? "" : `, ${MARKS[status].name} ${box ? doc.severity(box.id).replace("_", " ") : ""}`;
-  const slight = status !== "same" && box && !isSerious(doc, box.id) ? " gl-slight" : "";
+  const severity = box ? doc.severity(box.id).replace("_", " ") : "";
+  const mark = look.mark === "same" ? "" : `, ${[MARKS[look.mark].name, severity].filter(Boolean).join(" ")}`;
   const group = s("g", {
-    class: `gl-shape ${kind} gl-s-${status}${slight}`,
+    class: `gl-shape ${kind} ${look.class}`,
     id: `${prefix}${entity}`,
     "data-entity": entity,
     role: "img",
     "aria-label": `${region ? "region " : ""}${name}${mark}${region ? ", collapsed" : ""}`,
     transform: `translate(${round(shape.x)} ${round(shape.y)})`,
   });
-  group.append(s("title", {}, fullText(doc, shape)));
+  group.append(s("title", {}, fullText(drawing, shape)));
   const pill = box?.role === "input" || box?.role === "output";
   const rx = pill ? Math.min(16, height / 2) : RADIUS;
   if (region?.kind === "repeat") {
@@ -77,17 +70,18 @@ export function drawShape({ doc, counts, prefix }: Drawing, shape: Shape): SVGGE
     if (line.box >= 0) text.dataset.box = String(line.box);
     group.append(text);
   });
-  const badge = region ? countBadge(counts, region.id, width) : statusBadge(status, width);
+  const badge = region ? countBadge(counts, region.id, width) : statusBadge(look.mark, width);
   if (badge) group.append(badge);
   return group;
 }
 
 /** Draw the frame of an open region: border, header, name. */
-export function drawFrame({ doc, counts, prefix }: Drawing, frame: Frame): SVGGElement {
+export function drawFrame(drawing: Drawing, frame: Frame): SVGGElement {
+  const { doc, counts, prefix } = drawing;
   const region = doc.scene.regions[frame.region];
   const entity = regionEntity(region.id);
   const { width, height } = frame;
-  const status = region.kind === "call" ? doc.status(region.owner) : "same";
+  const look = lookOf(drawing, entity);
   const title = fitText(region.label, TITLE, width - 60, true);
   const used = 30 + textWidth(title, TITLE, true);
   const note = region.kind === "call" ? "" : regionLine(doc, region.id);
@@ -95,7 +89,7 @@ export function drawFrame({ doc, counts, prefix }: Drawing, frame: Frame): SVGGE
   const group = s(
     "g",
     {
-      class: `gl-frame gl-r-${region.kind} gl-d${frame.depth % 2} gl-s-${status}`,
+      class: `gl-frame gl-r-${region.kind} gl-d${frame.depth % 2} ${look.class}`,
       id: `${prefix}${entity}`,
       "data-entity": entity,
       role: "img",
@@ -112,7 +106,7 @@ export function drawFrame({ doc, counts, prefix }: Drawing, frame: Frame): SVGGE
     if (x - textWidth(text, SMALL) / 2 < used + 8) continue;
     group.append(s("text", { class: "gl-line gl-port", x: round(x), y: 19.5, "text-anchor": "middle" }, text));
   }
-  const badge = region.kind === "call" ? statusBadge(status, width) : countBadge(counts, region.id, width);
+  const badge = region.kind === "call" ? statusBadge(look.mark, width) : countBadge(counts, region.id, width);
   if (badge) group.append(badge);
   return group;
 }
@@ -153,23 +147,36 @@ export function drawPill(pill: Pill): SVGGElement {
 }
 
 /** What a pointer that rests on a box is told: names without abbreviation. */
-function fullText(doc: Doc, { entity }: Shape): string {
+function fullText({ doc, counts }: Drawing, { entity }: Shape): string {
   if (isRegion(entity)) {
     const region = doc.scene.regions[regionOf(entity)];
-    return [region.path || region.label, regionLine(doc, region.id)].join("\n");
+    const { words } = counts[region.id];
+    return [region.path || region.label, regionLine(doc, region.id), words].filter(Boolean).join("\n");
   }
   const { label, sub } = doc.scene.boxes[entity];
   return [nodeName(doc, entity), label, sub].filter(Boolean).join("\n");
 }
 
-function statusOf(doc: Doc, entity: number): Status {
-  if (!isRegion(entity)) return doc.status(entity);
-  const region = doc.scene.regions[regionOf(entity)];
-  return region.kind === "call" ? doc.status(region.owner) : "same";
+interface Look {
+  readonly mark: Mark;
+  readonly class: string;
 }
 
-function statusBadge(status: Status, width: number): SVGGElement | null {
-  const { glyph } = MARKS[status];
+/** How a box looks, or a region: a call as its box, a region that one side has as a whole as that. */
+function lookOf({ doc, counts }: Drawing, entity: number): Look {
+  const region = isRegion(entity) ? doc.scene.regions[regionOf(entity)] : null;
+  if (region && region.kind !== "call") {
+    const { mark } = counts[region.id];
+    return mark === "changed" ? PLAIN : { mark, class: `gl-s-${mark}` };
+  }
+  const box = region ? region.owner : entity;
+  return { mark: markOf(doc, box), class: boxClass(doc, box) };
+}
+
+const PLAIN: Look = { mark: "same", class: "gl-s-same" };
+
+function statusBadge(mark: Mark, width: number): SVGGElement | null {
+  const { glyph } = MARKS[mark];
   if (!glyph) return null;
   return s(
     "g",
@@ -179,17 +186,15 @@ function statusBadge(status: Status, width: number): SVGGElement | null {
   );
 }
 
-function countBadge({ all, serious }: Differences, region: number, width: number): SVGGElement | null {
-  const count = serious[region] || all[region];
-  if (!count) return null;
-  const text = `≠ ${count}`;
+function countBadge(counts: Differences, region: number, width: number): SVGGElement | null {
+  const tally = counts[region];
+  if (!tally.count) return null;
+  const text = tallyText(tally);
   const wide = textWidth(text, SMALL, true) + 14;
   return s(
     "g",
-    {
-      class: `gl-badge gl-count ${serious[region] ? "" : "gl-slight"}`,
-      transform: `translate(${round(width - wide + 6)} -6)`,
-    },
+    { class: `gl-badge gl-count ${tallyClass(tally)}`, transform: `translate(${round(width - wide + 6)} -6)` },
+    s("title", {}, tally.words),
     s("rect", { width: wide, height: 17, rx: 8.5 }),
     s("text", { x: wide / 2, y: 12.5, "text-anchor": "middle" }, text),
   );

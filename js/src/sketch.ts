@@ -1,21 +1,21 @@
 // What is drawn of a picture from afar: one path for all boxes of a region, and names at a constant size.
 
 import type { View } from "./camera";
-import { type Doc, isSerious, type Status } from "./doc";
+import { boxClass } from "./differences";
+import type { Doc } from "./doc";
 import { s } from "./dom";
 import { pathData } from "./geometry";
-import { isRegion } from "./lift";
+import { isRegion, regionOf } from "./lift";
 import { fitText, textWidth } from "./measure";
 import { type Cell, overlaps, type Picture, type Rect } from "./picture";
 import type { Drawing } from "./shapes";
 
 /** Draw the boxes of a region as silhouettes, by status. */
-export function drawSketch({ doc }: Drawing, cell: Cell, wires: boolean): SVGGElement {
+export function drawSketch(drawing: Drawing, cell: Cell, wires: boolean): SVGGElement {
+  const { doc } = drawing;
   const paths = new Map<string, string>();
   for (const { entity, x, y, width, height } of cell.shapes) {
-    const status: Status = isRegion(entity) ? "same" : doc.status(entity);
-    const slight = status === "changed" && !isSerious(doc, entity) ? " gl-slight" : "";
-    const kind = `${isRegion(entity) ? "gl-closed" : "gl-box"} gl-s-${status}${slight}`;
+    const kind = isRegion(entity) ? `gl-closed ${lone(drawing, regionOf(entity))}` : `gl-box ${boxClass(doc, entity)}`;
     paths.set(kind, `${paths.get(kind) ?? ""}M${x | 0} ${y | 0}h${width | 0}v${height | 0}h${-(width | 0)}z`);
   }
   const group = s("g", { class: "gl-sketch", "aria-hidden": "true" });
@@ -23,6 +23,12 @@ export function drawSketch({ doc }: Drawing, cell: Cell, wires: boolean): SVGGEl
     group.append(s("path", { class: "gl-sketch-wires", d: cell.wires.map((wire) => pathData(wire.points)).join("") }));
   for (const [kind, d] of paths) group.append(s("path", { class: `gl-sketch-boxes ${kind}`, d }));
   return group;
+}
+
+/** The class of a region that one side has as a whole; other regions look like any. */
+function lone({ counts }: Drawing, region: number): string {
+  const { mark } = counts[region];
+  return mark === "changed" ? "" : `gl-s-${mark}`;
 }
 
 const SIZE = 12;

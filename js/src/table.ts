@@ -15,6 +15,8 @@ export interface TableSpec {
   readonly cell: (row: number, column: number) => string;
   /** A class for a cell, as for a severity. */
   readonly cellClass?: (row: number, column: number) => string;
+  /** Whether a column holds sentences, which are not cut off. */
+  readonly wide?: (column: number) => boolean;
   /** Called with a row that was chosen. */
   readonly onRow?: (row: number) => void;
 }
@@ -58,8 +60,8 @@ export class Table {
     const bar = h(
       "div",
       { class: "gl-table-bar" },
-      spec.note && h("span", { class: "gl-note" }, spec.note),
       this.status,
+      spec.note && h("span", { class: "gl-note" }, spec.note),
     );
     if (spec.rows > 8) bar.append(filter);
     this.element = h("div", { class: "gl-table-pane" }, bar, this.scroller);
@@ -135,7 +137,12 @@ export class Table {
     const cells = spec.columns.map((column, i) => {
       const text = spec.cell(row, i);
       const extra = spec.cellClass?.(row, i) ?? "";
-      return h("td", { class: `gl-cell-${column.type} ${extra}`, title: text.length > 24 ? text : undefined }, text);
+      const wide = spec.wide?.(i) ? "gl-wide" : "";
+      return h(
+        "td",
+        { class: `gl-cell-${column.type} ${extra} ${wide}`.trim(), title: text.length > 24 ? text : undefined },
+        text,
+      );
     });
     const selected = row === this.current;
     return h(

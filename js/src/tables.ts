@@ -10,8 +10,9 @@ export interface LinkedTable extends TableSpec {
   readonly rowOf: (box: number, near: number) => number;
 }
 
-/** A table of the payload as it is. */
-export function plainTable(data: TableData, strings: readonly string[]): LinkedTable {
+/** A table of the payload as it is; a row that leads to a box selects it. */
+export function plainTable(data: TableData, strings: readonly string[], onBox: (box: number) => void): LinkedTable {
+  const { boxes } = data;
   const cell = (row: number, column: number) => strings[data.columns[column].cells[row]] ?? "";
   const names = data.columns.map((column) => column.name);
   return {
@@ -21,12 +22,19 @@ export function plainTable(data: TableData, strings: readonly string[]): LinkedT
     rows: data.columns[0]?.cells.length ?? 0,
     cell,
     cellClass: (row, column) => (CODED.has(names[column]) ? `gl-v-${cell(row, column)}` : ""),
-    rowOf: () => -1,
+    wide: (column) => WIDE.has(names[column]),
+    onRow: (row) => {
+      if (boxes[row] >= 0) onBox(boxes[row]);
+    },
+    rowOf: (wanted, near) => (wanted < 0 ? -1 : boxes[near] === wanted ? near : boxes.indexOf(wanted)),
   };
 }
 
 /** Columns whose words have a colour. */
 const CODED = new Set(["severity", "status", "equal", "kind"]);
+
+/** Columns whose texts are sentences, shown as far as there is room. */
+const WIDE = new Set(["what", "pattern"]);
 
 const TEXT = (name: string): TableColumn => ({ name, type: "text" });
 
@@ -100,12 +108,13 @@ export function tablesOf(
   strings: readonly string[],
   onBox: (box: number) => void,
 ): LinkedTable[] {
-  const own = section.map((table) => plainTable(table, strings));
+  const plain = (table: TableData) => plainTable(table, strings, onBox);
+  const own = section.map(plain);
   if (!doc) return distinct(own, "");
   const mismatches = mismatchTable(doc, onBox);
   const data = doc.diff ? doc.diff.tables : doc.programs[0].program.tables;
-  const rest = data.map((table) => plainTable(table, strings));
-  const all = [...(mismatches ? [mismatches] : []), ...own, ...rest, nodeTable(doc, onBox)];
+  const summary = doc.diff ? [plain(doc.diff.summary)] : [];
+  const all = [...summary, ...(mismatches ? [mismatches] : []), ...own, ...data.map(plain), nodeTable(doc, onBox)];
   return distinct(
     all.filter((table) => table.rows > 0 || table === mismatches),
     doc.label,

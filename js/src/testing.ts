@@ -1,6 +1,7 @@
 // Helpers of the tests: documents to show, and Graphviz without a worker.
 
 import { Graphviz } from "@hpcc-js/wasm-graphviz";
+import diff from "../demo-data/diff.json";
 import nested from "../demo-data/nested.json";
 import { type Doc, openDoc } from "./doc";
 import type { Engine } from "./engine";
@@ -9,6 +10,11 @@ import type { Payload, Scene } from "./payload";
 
 /** `cond` in `map` in `cond`, three equal layers, one symbol; written by Python. */
 export const NESTED = nested as unknown as Payload;
+
+/** Two exports of one decoder, with static and with dynamic shapes; written by Python. */
+const DIFF = diff as unknown as Payload;
+
+export const diffDoc = (): Doc => openDoc(DIFF, DIFF.sections[0].views[0]);
 
 export const nestedDoc = (): Doc => openDoc(NESTED, NESTED.sections[0].views[0]);
 

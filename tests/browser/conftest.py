@@ -115,6 +115,35 @@ def diff_report(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def fewer_report(tmp_path_factory) -> Path:
+    """A decoder of three layers, and of two: the middle one is gone."""
+    torch = pytest.importorskip("torch")
+
+    class Layer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.up, self.down = torch.nn.LayerNorm(4), torch.nn.Linear(4, 8), torch.nn.Linear(8, 4)
+
+        def forward(self, x):
+            return x + self.down(self.up(self.norm(x)).relu())
+
+    class Decoder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = torch.nn.ModuleList(Layer() for _ in range(3))
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    model, args = Decoder().eval(), (torch.zeros(2, 4),)
+    whole = torch.export.export(model, args)
+    del model.layers[1]
+    return gl.diff(whole, torch.export.export(model, args)).to_html(tmp_path_factory.mktemp("report") / "fewer.html")
+
+
+@pytest.fixture(scope="session")
 def archives() -> Path:
     return ARCHIVES
 

@@ -131,9 +131,56 @@ def test_what_is_seen_can_be_saved(opened, nested_report, tmp_path):
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_diff_opens_with_its_summary_at_the_worst_difference(opened, diff_report):
+    page = opened(diff_report)
+    row = page.get_by_role("table", name="Summary").locator("tbody tr[data-row]").first
+    what = row.locator("td").last.inner_text()
+    worst = page.locator(".gl-shape.gl-grave, .gl-shape.gl-serious, .gl-shape.gl-s-only_a, .gl-shape.gl-s-only_b")
+    assert any(shape.bounding_box()["y"] > 0 for shape in worst.all())
+    row.click()
+    expect(page.locator(".gl-shape.gl-selected")).to_be_in_viewport()
+    name = page.locator(".gl-details h2").inner_text()
+    assert name in what or name.split(" ")[0] in what
+
+
+def test_keys_go_from_difference_to_difference(opened, diff_report):
+    page = opened(diff_report)
+    heading, seen = page.locator(".gl-details h2"), []
+    for _ in range(3):
+        before = heading.inner_text()
+        page.keyboard.press("n")
+        expect(heading).not_to_have_text(before)
+        expect(page.locator(".gl-details .gl-chips .gl-chip").nth(1)).not_to_contain_text("same")
+        seen.append(heading.inner_text())
+    expect(page.locator(".gl-search-status")).to_contain_text("3 of")
+    page.keyboard.press("p")
+    expect(heading).to_have_text(seen[1])
+
+
+def test_a_module_that_is_gone_is_marked_as_gone(opened, fewer_report):
+    page = opened(fewer_report)
+    item = page.get_by_role("treeitem").filter(has_text="layers.1").first
+    expect(item.locator(".gl-tree-count")).to_contain_text("− ")
+    region = page.locator(".gl-closed.gl-s-only_a")
+    expect(region).to_contain_text("layers.1")
+    expect(region).to_be_in_viewport()
+    expect(page.get_by_role("table", name="Summary")).to_contain_text("layers.1 is only in a")
+
+
+def test_a_long_verdict_can_be_read_as_a_whole(opened, fewer_report, page):
+    page.set_viewport_size({"width": 700, "height": 425})
+    opened(fewer_report)
+    line = page.locator(".gl-verdict-line")
+    hidden = "el => el.scrollHeight - el.clientHeight > 2"
+    assert line.evaluate(hidden)
+    page.locator(".gl-verdict summary").click()
+    assert not line.evaluate(hidden)
+
+
 def test_a_diff_shows_its_rows_and_leads_to_them(opened, diff_report):
     page = opened(diff_report)
     expect(page.locator(".gl-verdict")).to_contain_text("different")
+    page.get_by_role("tab", name="Mismatches").click()
     row = page.get_by_role("table", name="Mismatches").locator("tbody tr[data-row]").nth(2)
     name = row.locator("td").nth(3).inner_text() or row.locator("td").nth(4).inner_text()
     row.click()

@@ -1,5 +1,6 @@
 """Two programs in one drawing: what both have stands once, the rest where its neighbours are."""
 
+import dataclasses
 import gzip
 
 import msgspec
@@ -211,6 +212,83 @@ def test_marks_are_drawn_as_shape_and_text_not_colour_alone(changed):
     assert any(f">{glyph}<" in svg for glyph in "≠−+")
     folded = scene_svg(scene, [0], marks=built.marks["diff", 0])
     assert "≠ " in folded  # the closed call says how many differ inside
+
+
+def stack(make, *, layers, gone=()):
+    """Write a chain of modules; those of numbers in `gone` are left out."""
+    nodes, last = [make.node("x", op="placeholder", target="x")], "x"
+    for i in (i for i in range(layers) if i not in gone):
+        for step, target in enumerate(("aten.sin.default", "aten.cos.default")):
+            name = f"n{i}_{step}"
+            modules = ((f"layers.{i}", "Layer"),)
+            nodes.append(make.node(name, target=target, args=[make.ref(last)], modules=modules))
+            last = name
+    return make.program((*nodes, make.output(last)))
+
+
+def test_a_module_of_one_side_is_drawn_as_that(make):
+    diff = compare(stack(make, layers=3), stack(make, layers=3, gone=(1,)))
+    built = build((diff,))
+    svg = scene_svg(built.scenes["diff", 0], [0], marks=built.marks["diff", 0])
+    assert svg.count(">− 2<") == 1
+    assert svg.count('card closed s-only_a"') == 1
+
+
+def test_the_summary_says_what_the_text_of_the_diff_says_and_leads_there(make):
+    diff = compare(stack(make, layers=3), stack(make, layers=3, gone=(1,)))
+    payload = decode(encode(build_payload([diff])))
+    data, strings = payload.diffs[0], payload.strings
+    told = [strings[cell] for cell in data.summary.columns[2].cells]
+    assert told
+    assert all(text in diff.to_text() for text in told)
+    keys = [strings[data.scene.boxes.key[box]] for box in data.summary.boxes]
+    assert keys[0] == "n1_0"
+    bundle = StaticView((diff,), Options()).bundle()
+    assert all(told[0] in text for text in bundle.values())
+
+
+def test_a_first_picture_shows_the_worst_difference(changed):
+    data = build_payload([changed], expand=0)
+    scene, opened = data.diffs[0].scene, data.sections[0].views[0].open
+    worst = next(box for box in data.diffs[0].summary.boxes if box >= 0)
+    around, up = [], scene.regions.parent[scene.boxes.region[worst]]
+    while up >= 0:
+        around.append(up)
+        up = scene.regions.parent[up]
+    assert set(around) <= set(opened)
+    assert len(opened) < len(scene.regions.key)
+
+
+def test_how_bad_a_difference_is_shows_in_its_mark(make):
+    def one(value, trace):
+        node = make.node("n", args=(value,), value=make.tensor(2))
+        other = make.node("m", target="aten.cos.default", args=(make.ref("n"),), trace=trace)
+        return make.program((node, other, make.output("m")))
+
+    trace = 'File "{}.py", line 1, in forward\n    x.cos()'
+    diff = compare(one(1, trace.format("a")), one(2, trace.format("b")))
+    assert {row.severity for row in diff.rows} >= {"wrong_result", "debug_info"}
+    built = build((diff,))
+    svg = scene_svg(built.scenes["diff", 0], [0], marks=built.marks["diff", 0])
+    assert (svg.count('class="b-grave"'), svg.count('class="b-slight"')) == (1, 1)
+
+
+def test_what_was_rewritten_is_judged_as_one(make):
+    a = chain(make, ["x", "one", "m"])
+    b = chain(make, ["x", "p", "q", "m"])
+    group = Group(a=("one",), b=("p", "q"), match="group", confidence=1.0)
+    diff = compare(a, b)
+    alignment = align([("x", "x"), ("m", "m"), ("output", "output")], groups=(group,))
+    row = msgspec.structs.replace(
+        diff.rows[0], node_a="one", node_b="q", field="target", kind="changed", severity="breaks_pass", cause="root"
+    )
+    shown = build_payload([dataclasses.replace(diff, alignment=alignment, rows=(row,))])
+    data, strings = shown.diffs[0], shown.strings
+    judged = {
+        strings[key]: (status, strings[severity])
+        for key, status, severity in zip(data.scene.boxes.key, data.status, data.severity, strict=True)
+    }
+    assert {judged[key] for key in ("one", "+p", "+q")} == {("changed", "breaks_pass")}
 
 
 def test_a_diff_shows_itself_as_html_and_text(changed, no_front_end):

@@ -7,13 +7,11 @@ from graphlens.view.draw.compose import HEADER, Placed
 from graphlens.view.draw.content import CHEVRON, LEFT, LINE, SMALL, TITLE, TITLE_LINE, TOP, region_line
 from graphlens.view.draw.geometry import number as n
 from graphlens.view.draw.geometry import path_data
+from graphlens.view.draw.marks import GLYPHS, NOTHING, Tally
 from graphlens.view.draw.picture import Frame, Pill, Wire
 from graphlens.view.draw.walk import Walk
 from graphlens.view.escape import markup
 from graphlens.view.measure import fit_text, text_width
-
-MARKS = {"changed": "≠", "inherited": "≈", "only_a": "−", "only_b": "+", "ambiguous": "?"}
-"""Marks of a diff: never colour alone. `inherited` differs only because what it uses does."""
 
 
 def frame_svg(walk: Walk, frame: Frame, status: str) -> str:
@@ -24,7 +22,7 @@ def frame_svg(walk: Walk, frame: Frame, status: str) -> str:
     return _group(frame.x, frame.y, pane)
 
 
-def header_svg(walk: Walk, frame: Frame, status: str, count: int) -> str:
+def header_svg(walk: Walk, frame: Frame, status: str, tally: Tally) -> str:
     """Draw the head of an open region, over the lines that cross it: its name and what it is."""
     region = walk.regions[frame.region]
     title = fit_text(region.label, TITLE, frame.width - 60, bold=True)
@@ -34,10 +32,10 @@ def header_svg(walk: Walk, frame: Frame, status: str, count: int) -> str:
     halo = f"halo halo{frame.depth % 2}"
     second = _text(f"line {halo}", used + 9, 20, fit_text(note, SMALL, room)) if note and room > 40 else ""
     body = f'<path class="chevron" d="M10.5 12.5l4.5 5.5l4.5 -5.5"/>{_text(f"title {halo}", 27, 20, title)}{second}'
-    return _group(frame.x, frame.y, body + _badge(status, count, frame.width))
+    return _group(frame.x, frame.y, body + _badge(status, tally, frame.width))
 
 
-def shape_svg(walk: Walk, shape: Placed, status: str, count: int) -> str:
+def shape_svg(walk: Walk, shape: Placed, status: str, tally: Tally = NOTHING) -> str:
     """Draw a box or a closed region."""
     content, entity = shape.content, shape.entity
     region = walk.regions[-1 - entity] if entity < 0 else None
@@ -65,7 +63,7 @@ def shape_svg(walk: Walk, shape: Placed, status: str, count: int) -> str:
             parts.append(f'<path class="arrow" d="M{left + 4} {y}v-8m-3 3l3 -3l3 3"/>')
         kinds = "line" if line.kind == "text" else f"line {line.kind}"
         parts.append(_text(kinds, left + (12 if line.kind == "tag" else 0), y, line.text))
-    parts.append(_badge(status, count, shape.width))
+    parts.append(_badge(status, tally, shape.width))
     return _group(shape.x, shape.y, "".join(parts))
 
 
@@ -101,25 +99,25 @@ def _tooltip(walk: Walk, entity: int) -> str:
     return " ".join(part for part in (box.key, "=", box.label, box.sub) if part)
 
 
-def _badge(status: str, count: int, width: float) -> str:
+def _badge(status: str, tally: Tally, width: float) -> str:
     """Draw the mark of a diff at the top right corner: of a box its status, of a region how many boxes differ."""
-    if status in MARKS:
+    if status in GLYPHS and not tally.count:
         return (
             f'<g transform="translate({n(width - 3)} 3)"><circle class="b-{status}" r="8.5"/>'
-            f'<text class="glyph" y="4">{MARKS[status]}</text></g>'
+            f'<text class="glyph" y="4">{GLYPHS[status]}</text></g>'
         )
-    if not count:
+    if not tally.count:
         return ""
-    text = f"≠ {count}"
+    text = f"{GLYPHS[tally.mark]} {tally.count}"
     wide = text_width(text, 12, bold=True) + 14
     return (
-        f'<g transform="translate({n(width - wide + 6)} {n(-HEADER / 5)})"><rect class="b-changed" width="{n(wide)}" '
+        f'<g transform="translate({n(width - wide + 6)} {n(-HEADER / 5)})"><rect class="b-{tally.mark}" width="{n(wide)}" '
         f'height="17" rx="8.5"/><text class="glyph" x="{n(wide / 2)}" y="13">{text}</text></g>'
     )
 
 
 def _status(status: str) -> str:
-    return f" s-{status}" if status in MARKS else ""
+    return f" s-{status}" if status in GLYPHS else ""
 
 
 def _group(x: float, y: float, body: str) -> str:

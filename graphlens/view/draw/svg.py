@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-
-from msgspec import Struct
+from collections.abc import Iterable
 
 from graphlens.view.draw.compose import compose
 from graphlens.view.draw.geometry import number
+from graphlens.view.draw.marks import NOTHING, Marks, Tally, shown_marks, tallies
 from graphlens.view.draw.picture import Picture, picture_of
 from graphlens.view.draw.shapes import frame_svg, header_svg, label_svg, pill_svg, shape_svg, wire_svg
 from graphlens.view.draw.theme import style
@@ -16,14 +15,6 @@ from graphlens.view.draw.walk import Walk, walk_scene
 from graphlens.view.escape import markup
 from graphlens.view.layout import TIME_LIMIT
 from graphlens.view.scene import Scene
-
-
-class Marks(Struct, frozen=True):
-    """What a diff adds to its scene: status and cause per box, and per edge which side has it (``both a b``)."""
-
-    status: Sequence[str]
-    cause: Sequence[str]
-    side: Sequence[str]
 
 
 def scene_svg(
@@ -80,16 +71,16 @@ def _markers(scope: str) -> str:
 
 
 def _body(walk: Walk, picture: Picture, marks: Marks | None) -> str:
-    status = _shown_status(marks) if marks else ()
-    counts = _counts(walk, marks)
+    shown = shown_marks(marks) if marks else ()
+    counted = tallies(walk, marks) if marks else ()
 
-    def of(entity: int) -> tuple[str, int]:
+    def of(entity: int) -> tuple[str, Tally]:
         if entity >= 0:
-            return (status[entity] if status else ""), 0
-        region = walk.regions[-1 - entity]
-        if region.kind == "call" and status and status[region.owner] != "same":
-            return status[region.owner], 0
-        return "", counts[-1 - entity]
+            return (shown[entity] if shown else ""), NOTHING
+        region, tally = walk.regions[-1 - entity], counted[-1 - entity] if counted else NOTHING
+        if region.kind == "call" and shown and shown[region.owner]:
+            return shown[region.owner], NOTHING
+        return (tally.mark if tally.whole else ""), tally
 
     parts = [frame_svg(walk, frame, of(-1 - frame.region)[0]) for frame in picture.frames]
     for wire in picture.wires:
@@ -100,21 +91,3 @@ def _body(walk: Walk, picture: Picture, marks: Marks | None) -> str:
     parts += [pill_svg(pill) for pill in picture.pills]
     parts += [label_svg(wire) for wire in picture.wires]
     return "".join(parts)
-
-
-def _shown_status(marks: Marks) -> list[str]:
-    """Tell what only follows from another difference from what is one itself."""
-    pairs = zip(marks.status, marks.cause, strict=True)
-    return ["inherited" if status == "changed" and cause == "inherited" else status for status, cause in pairs]
-
-
-def _counts(walk: Walk, marks: Marks | None) -> list[int]:
-    """Count the boxes in each region that differ by themselves."""
-    counts = [0] * len(walk.regions)
-    for box, what in enumerate(_shown_status(marks) if marks else ()):
-        if what not in ("same", "inherited"):
-            up = walk.call[box] if walk.call[box] >= 0 else walk.around[box]
-            while up >= 0:
-                counts[up] += 1
-                up = walk.regions[up].parent
-    return counts
