@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Pair(Struct, frozen=True, kw_only=True, gc=False):
+class Pair(Struct, frozen=True, gc=False):
     """One node of `a` proposed to be one node of `b`.
 
     `match` names the evidence: ``pinned signature same symmetric name provenance propagated replayed similar`` (with

@@ -188,15 +188,29 @@ class Graph(Struct, frozen=True, dict=True):
                 found.setdefault(name, {})[node.name] = None
         return {name: tuple(users) for name, users in found.items()}
 
+    @cached_property
+    def by_op(self) -> Mapping[str, tuple[Node, ...]]:
+        """The nodes of every op but `call_function`, in topological order."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            if node.op != "call_function":
+                found.setdefault(node.op, []).append(node)
+        return {op: tuple(nodes) for op, nodes in found.items()}
+
+    @cached_property
+    def callers(self) -> tuple[Node, ...]:
+        """The nodes that hold nested graphs, in topological order."""
+        return tuple([node for node in self.nodes if node.subgraphs])
+
     @property
     def placeholders(self) -> tuple[Node, ...]:
         """The input nodes, in order."""
-        return tuple(node for node in self.nodes if node.op == "placeholder")
+        return self.by_op.get("placeholder", ())
 
     @property
     def output(self) -> Node | None:
         """The output node; `None` in a graph without one."""
-        return next((node for node in reversed(self.nodes) if node.op == "output"), None)
+        return self.by_op.get("output", (None,))[-1]
 
 
 def without_addresses(text: str) -> str:

@@ -51,7 +51,7 @@ def _places(program: Program) -> Mapping[str, tuple[str, ...]]:
         graph = program.graphs[path]
         modules[path] = module
         by_graph.setdefault(id(graph), []).append(module)
-        for node in graph.nodes:
+        for node in graph.callers:
             for sub in node.subgraphs:
                 child = child_path(path, node.name, sub.role)
                 if child in program.graphs and child not in modules:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 
 from graphlens.diff.effects import Behaviour, behaviour
+from graphlens.diff.search.flat import flat
 from graphlens.diff.search.intern import Interner
-from graphlens.diff.search.keys import NO_SHAPE, Shape, outline, shape_for
+from graphlens.diff.search.keys import NO_SHAPE, Shape, shape_for, value_key
 from graphlens.diff.search.table import GETITEM, SLOT_BITS, Labels, Table, full_key, told_in_words
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
@@ -14,17 +15,14 @@ from graphlens.program.value import TensorValue
 
 
 class Calls:
-    """What calls of one function have in common, and their keys so far by the outline of their arguments.
+    """What calls of one function have in common, and their keys so far by the outline of their arguments."""
 
-    `refs` says that all arguments of all calls so far are nodes.
-    """
-
-    __slots__ = ("commutative", "keys", "picks", "pure", "refs", "shape")
+    __slots__ = ("commutative", "keys", "marked", "picks", "pure", "shape")
 
     def __init__(self, shape: Shape, *, picks: bool) -> None:
         self.shape, self.picks = shape, picks
         self.commutative, self.pure = shape.commutative, shape.pure
-        self.refs = True
+        self.marked = picks or self.commutative or not self.pure
         self.keys: dict[tuple[Hashable, ...], int] = {}
 
 
@@ -44,52 +42,72 @@ def build(
     node name. With `spoken`, keys tell nothing of the dialect of a call.
     """
     table = Table(graph, symbol, schemas, labels, spoken=spoken)
-    index, twin, commutative, effect = table.index, table.twin, table.commutative, table.effect
-    picked: dict[tuple[int, int], int] = {}
-    known: dict[tuple[str, str], Calls] = {}
-    add_key, add_operands = table.key.append, table.operands.append
-    for i, node in enumerate(graph.nodes):
-        if spoken or node.op != "call_function" or node.kwargs or node.subgraphs:
-            names: list[str] = []
-            add_key(_unusual(table, i, names, intern, does))
-            add_operands(_indices(index, names, twin))
-            continue
-        function = (node.target, node.code)
-        calls = known.get(function)
-        if calls is None:
-            calls = known[function] = Calls(shape_for(node.target, schemas), picks=node.target == GETITEM)
-        args, operands = node.args, None
-        if calls.refs:
-            try:
-                operands = [index[argument.node] for argument in args]  # type: ignore[union-attr]
-                outlined: tuple[Hashable, ...] = (Ref,) * len(args)
-            except (AttributeError, KeyError):
-                calls.refs = False
-        if operands is None:
-            names = []
-            outlined = tuple(outline(args, names, symbol))
-            operands = _indices(index, names, {})
-        key = calls.keys.get(outlined)
-        if key is None:
-            key = calls.keys[outlined] = full_key(table, node, calls.shape, [], intern)
-        add_key(key)
-        if twin:
-            operands = [twin.get(p, p) for p in operands]
-        add_operands(operands)
-        if calls.commutative:
-            commutative[i] = _unordered(node)
-        if not calls.pure:
-            effect[i] = not behaviour(node, schemas, None).pure
-        elif calls.picks and len(operands) == 1:
-            _pick(graph, i, operands[0], picked, twin)
+    picks = _plain_calls(table, intern)
+    for i in table.others:
+        names: list[str] = []
+        table.key[i] = _unusual(table, i, names, intern, does)
+        table.operands[i] = _indices(table.index, names)
+    _same_items(table, picks)
     _link(table)
     return table
 
 
-def _indices(index: Mapping[str, int], names: list[str], twin: Mapping[int, int]) -> list[int]:
+def _plain_calls(table: Table, intern: Interner) -> list[int]:
+    """Fill in keys, operands and behaviour of plain calls, note all other nodes, and return the calls that pick an item.
+
+    This is the inner loop of the whole search. Calls with the same outline of arguments, which has `Ref` for every node,
+    have one key, which is worked out once.
+    """
+    symbol, position = table.symbol, table.index.get
+    known: dict[tuple[str, str], Calls] = {}
+    picks: list[int] = []
+    for i, node in enumerate(table.nodes):
+        if table.spoken or node.op != "call_function" or node.kwargs or node.subgraphs:
+            table.others.append(i)
+            continue
+        function = (node.target, node.code)
+        calls = known.get(function)
+        if calls is None:
+            calls = known[function] = Calls(shape_for(node.target, table.schemas), picks=node.target == GETITEM)
+        operands: list[int] = []
+        outline: list[Hashable] = []
+        for argument in node.args:
+            kind = type(argument)
+            if kind is Ref:
+                outline.append(Ref)
+                p = position(argument.node)  # type: ignore[union-attr]
+                if p is not None:
+                    operands.append(p)
+            elif kind is int or kind is str or argument is None:
+                outline.append(argument)
+            else:
+                names: list[str] = []
+                outline.append(value_key(argument, names, symbol))
+                operands += _indices(table.index, names)
+        outlined = tuple(outline)
+        key = calls.keys.get(outlined)
+        if key is None:
+            key = calls.keys[outlined] = full_key(table, node, calls.shape, [], intern)
+        table.key[i] = key
+        table.operands[i] = operands
+        if calls.marked:
+            _mark(table, i, calls, picks)
+    return picks
+
+
+def _mark(table: Table, i: int, calls: Calls, picks: list[int]) -> None:
+    """Note of a call what is not so of most."""
+    if calls.commutative:
+        table.commutative[i] = _unordered(table.nodes[i])
+    if not calls.pure:
+        table.effect[i] = not behaviour(table.nodes[i], table.schemas, None).pure
+    elif calls.picks and len(table.operands[i]) == 1:
+        picks.append(i)
+
+
+def _indices(index: Mapping[str, int], names: list[str]) -> list[int]:
     """Return the numbers of nodes by name, without those that are not there."""
-    found = [index[name] for name in names if name in index]
-    return [twin.get(p, p) for p in found] if twin else found
+    return [index[name] for name in names if name in index]
 
 
 def _unusual(table: Table, i: int, names: list[str], intern: Interner, does: Mapping[str, Behaviour]) -> int:
@@ -111,13 +129,21 @@ def _unusual(table: Table, i: int, names: list[str], intern: Interner, does: Map
     return full_key(table, node, shape, names, intern)
 
 
-def _pick(graph: Graph, i: int, source: int, picked: dict[tuple[int, int], int], twin: dict[int, int]) -> None:
-    """Note a getitem that picks the same item of the same container as an earlier one."""
-    args = graph.nodes[i].args
-    if len(args) == 2 and type(args[1]) is int:
-        first = picked.setdefault((source, args[1]), i)
-        if first != i and not isinstance(graph.nodes[source].value, TensorValue):
-            twin[i] = first
+def _same_items(table: Table, picks: list[int]) -> None:
+    """Let a getitem stand for all later ones that pick the same item of the same container."""
+    nodes, twin = table.nodes, table.twin
+    picked: dict[tuple[int, int], int] = {}
+    for i in picks:
+        args = nodes[i].args
+        (source,) = table.operands[i]
+        source = twin.get(source, source)
+        if len(args) == 2 and type(args[1]) is int:
+            first = picked.setdefault((source, args[1]), i)
+            if first != i and not isinstance(nodes[source].value, TensorValue):
+                twin[i] = first
+    if twin:
+        for operands in table.operands:
+            operands[:] = [twin.get(p, p) for p in operands]
 
 
 def _unordered(node: Node) -> bool:
@@ -127,16 +153,24 @@ def _unordered(node: Node) -> bool:
 
 def _link(table: Table) -> None:
     """Fill users and liveness from the operands."""
-    users, commutative, twin, effect = table.users, table.commutative, table.twin, table.effect
-    for i, operands in enumerate(table.operands):
-        use = i << SLOT_BITS
-        if len(operands) == 1 and not twin:
-            users[operands[0]].append(use)
-        elif i not in twin:
-            step = not commutative[i]
-            for p in operands:
-                users[p].append(use)
-                use += step
+    import numpy as np
+
+    count = len(table)
+    edges = flat(table)
+    slot = np.arange(len(edges.user)) - edges.start[edges.user]
+    slot[np.frombuffer(table.commutative, dtype=np.uint8)[edges.user] == 1] = 0
+    order = np.argsort(edges.operand, kind="stable")
+    if table.twin:
+        order = order[~np.isin(edges.user[order], np.fromiter(table.twin, dtype=np.int64))]
+    uses = ((edges.user << SLOT_BITS) + slot)[order].tolist()
+    ends = np.cumsum(np.bincount(edges.operand[order], minlength=count)).tolist()
+    table.users = [uses[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    table.live = _live(table)
+
+
+def _live(table: Table) -> bytearray:
+    """Return which nodes anything depends on that can be noticed."""
+    users, twin, effect = table.users, table.twin, table.effect
     live = bytearray(b"\1" * len(table))
     uses = {i: 0 for i, found in enumerate(users) if not found and not effect[i]}
     dead = list(uses)
@@ -147,4 +181,4 @@ def _link(table: Table) -> None:
             uses[p] = uses.get(p, len(users[p])) - 1
             if not uses[p] and not effect[p]:
                 dead.append(p)
-    table.live = live
+    return live

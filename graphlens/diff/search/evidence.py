@@ -60,19 +60,6 @@ def witnesses(match: Match, i: int, j: int) -> Witnesses:
     return Witnesses(agree, soft, hard, operands, max(len(ours), len(theirs)))
 
 
-def no_stranger(match: Match, i: int, j: int) -> bool:
-    """Whether all operands are partners or both without one, so that none can be hard; quicker than asking them."""
-    mate_a, mate_b = match.mate_a, match.mate_b
-    ours, theirs = match.a.operands[i], match.b.operands[j]
-    if len(ours) != len(theirs):
-        return False
-    for x, y in zip(ours, theirs, strict=True):
-        mate = mate_a[x]
-        if mate != y and (mate >= 0 or mate_b[y] >= 0):
-            return False
-    return True
-
-
 def _own_weight(match: Match, i: int, j: int) -> bool:
     """Whether both use one input of the program that nothing else uses: its name is a second witness."""
     for x in match.a.operands[i]:

@@ -54,3 +54,23 @@ def agreeing(tables: tuple[Table, Table], mate: list[int]) -> tuple[Flags, Flags
     apart = partner[a.operand[asked]] != b.operand[b.start[there[user]] + asked - a.start[user]]
     same[user[apart]] = False
     return paired, same
+
+
+def no_strangers(
+    tables: tuple[Table, Table], mates: tuple[list[int], list[int]], pairs: list[tuple[int, int]]
+) -> list[bool]:
+    """Return for each pair of nodes whether all their operands are partners or both without one."""
+    import numpy as np
+
+    if not pairs:
+        return []
+    a, b = map(flat, tables)
+    mate_a, mate_b = (np.array(mate, dtype=np.int64) for mate in mates)
+    i, j = np.array(pairs, dtype=np.int64).T
+    fine = a.size[i] == b.size[j]
+    size = np.where(fine, a.size[i], 0)
+    pair = np.repeat(np.arange(len(pairs)), size)
+    slot = np.arange(len(pair)) - (np.cumsum(size) - size)[pair]
+    x, y = a.operand[a.start[i][pair] + slot], b.operand[b.start[j][pair] + slot]
+    fine[pair[(mate_a[x] != y) & ((mate_a[x] >= 0) | (mate_b[y] >= 0))]] = False
+    return fine.tolist()  # type: ignore[no-any-return]

@@ -34,7 +34,7 @@ def anchor_held(match: Match, pairs: list[tuple[str, str]]) -> None:
 
 def _held(program: Program) -> dict[str, str]:
     """Name the stored tensor of each attribute with a made-up name."""
-    nodes = (node for node in program.graph.nodes if node.op == "get_attr" and not node.subgraphs)
+    nodes = (node for node in program.graph.by_op.get("get_attr", ()) if not node.subgraphs)
     return {node.name: node.target for node in nodes if generated(node.target)}
 
 

@@ -111,24 +111,6 @@ def flatten(argument: Argument, operands: list[str], symbol: Callable[[str], str
     return tuple(parts)
 
 
-def outline(args: tuple[Argument, ...], operands: list[str], symbol: Callable[[str], str]) -> list[Hashable]:
-    """Return positional arguments with `Ref` for every node, whose names go to `operands`.
-
-    This is the inner loop of the whole search: calls of one outline have one key, which is worked out once.
-    """
-    found: list[Hashable] = []
-    for argument in args:
-        kind = type(argument)
-        if kind is Ref:
-            operands.append(argument.node)  # type: ignore[union-attr]
-            found.append(Ref)
-        elif kind is int or kind is str or argument is None:
-            found.append(argument)
-        else:
-            found.append(_value(argument, operands, symbol))
-    return found
-
-
 def literals(
     args: tuple[Argument, ...],
     kwargs: Mapping[str, Argument],
@@ -148,14 +130,14 @@ def literals(
             operands.append(argument.node)  # type: ignore[union-attr]
             found.append(position)
             continue
-        value = _value(argument, operands, symbol)
+        value = value_key(argument, operands, symbol)
         if position >= known or value != defaults[position]:
             found.append((position, value))
     if kwargs:
         index = shape.index
         for name in sorted(kwargs, key=lambda name: (index.get(name, known), name)):
             place = index.get(name, name)
-            value = _value(kwargs[name], operands, symbol)
+            value = value_key(kwargs[name], operands, symbol)
             if value is REF:
                 found.append(place)
             elif not (isinstance(place, int) and value == defaults[place]):
@@ -163,7 +145,8 @@ def literals(
     return found
 
 
-def _value(argument: Argument, operands: list[str], symbol: Callable[[str], str]) -> Hashable:
+def value_key(argument: Argument, operands: list[str], symbol: Callable[[str], str]) -> Hashable:
+    """Return what an argument says, `REF` for a node; the names of the nodes that it uses go to `operands`."""
     kind = type(argument)
     if kind is Seq:
         items = argument.items  # type: ignore[union-attr]

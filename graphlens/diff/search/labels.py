@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping
 
-from graphlens.program.graph import Node
+from graphlens.program.graph import Graph
 from graphlens.program.parts import StoredTensor
 from graphlens.program.program import ROOT, Program
 from graphlens.program.state import StateNames
@@ -44,9 +44,7 @@ def token_for(a: Program, b: Program) -> Token:
     return by_crc if crc and a.stored and b.stored else by_digest
 
 
-def constant_labels(
-    program: Program, path: str, nodes: tuple[Node, ...], token: Token, names: StateNames
-) -> dict[str, Hashable]:
+def constant_labels(program: Program, path: str, graph: Graph, token: Token, names: StateNames) -> dict[str, Hashable]:
     """Label constants with made-up names by their values and other attributes by their names."""
     stored = {each.fqn: each for each in program.stored}
     found: dict[str, Hashable] = {}
@@ -54,10 +52,9 @@ def constant_labels(
         for spec in program.inputs:
             if spec.kind in ("constant_tensor", "custom_obj") and spec.target and generated(spec.target):
                 found[spec.argument] = _label(stored, spec.target, token)
-    for node in nodes:
-        if node.op == "get_attr":
-            known = _label(stored, names.name(path, node.target), token) if generated(node.target) else None
-            found[node.name] = known or ("attribute", node.target)
+    for node in graph.by_op.get("get_attr", ()):
+        known = _label(stored, names.name(path, node.target), token) if generated(node.target) else None
+        found[node.name] = known or ("attribute", node.target)
     return found
 
 
@@ -66,19 +63,19 @@ def _label(stored: Mapping[str, StoredTensor], fqn: str, token: Token) -> Hashab
     return ("constant", fqn) if known is None else ("value", known)
 
 
-def weak_labels(program: Program, path: str, nodes: tuple[Node, ...]) -> dict[str, Hashable]:
+def weak_labels(program: Program, path: str, graph: Graph) -> dict[str, Hashable]:
     """Label constants by their names alone, whatever their values."""
     found: dict[str, Hashable] = {}
     if path == ROOT:
         named = [spec for spec in program.inputs if spec.kind == "constant_tensor"]
         found.update((spec.argument, ("constant", spec.target)) for spec in named)
-    return found | {node.name: ("constant", node.target) for node in nodes if node.op == "get_attr"}
+    return found | {node.name: ("constant", node.target) for node in graph.by_op.get("get_attr", ())}
 
 
 def weight_labels(program: Program) -> dict[str, Hashable]:
     """Label weights by shape and dtype: one of another name and another form is another weight."""
     found: dict[str, Hashable] = {}
-    values = {node.name: node.value for node in program.graph.nodes if node.op == "placeholder"}
+    values = {node.name: node.value for node in program.graph.placeholders}
     for spec in program.inputs:
         value = values.get(spec.argument)
         if type(value) is TensorValue and spec.kind in ("parameter", "buffer"):

@@ -152,8 +152,8 @@ class Match:
 
     def open(self) -> bool:
         """Whether both sides have free nodes left, and the search may go on looking at them."""
-        free_a, free_b = self.free()
-        return bool(free_a and free_b) and self.budget > 0
+        sides = zip((self.mate_a, self.mate_b), self._free, strict=True)
+        return self.budget > 0 and all(FREE in map(mate.__getitem__, free) for mate, free in sides)
 
     def spend(self, visits: int) -> bool:
         """Pay for looking at that many nodes; `False` when the search has looked often enough."""

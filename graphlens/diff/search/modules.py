@@ -39,8 +39,9 @@ class Stacks:
         known = self.tables.get(id(table))
         if known is None:
             stacks: list[Stack | None] = [node.meta.get("nn_module_stack") for node in table.nodes]
-            names = {id(stack): self._innermost(stack) for stack in {id(stack): stack for stack in stacks}.values()}
-            known = self.tables[id(table)] = [names[id(stack)] for stack in stacks]
+            which = list(map(id, stacks))
+            names = {at: self._innermost(stack) for at, stack in dict(zip(which, stacks, strict=True)).items()}
+            known = self.tables[id(table)] = [names[at] for at in which]
         return known
 
     def _innermost(self, stack: Stack | None) -> str:

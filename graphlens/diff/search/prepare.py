@@ -48,11 +48,11 @@ def prepare(
         if same != path:
             tables[path], structure[path], summaries[path] = tables[same], structure[same], summaries[same]
             continue
-        does = {node.name: _inner(path, node, summaries) for node in graph.nodes if node.subgraphs}
+        does = {node.name: _inner(path, node, summaries) for node in graph.callers}
         bodies = _bodies(path, graph, structure)
         weights = weight_labels(program) if path == ROOT else {}
-        full = weights | constant_labels(program, path, graph.nodes, token, names) | bodies
-        weak = weights | weak_labels(program, path, graph.nodes) | dict.fromkeys(bodies, "graph")
+        full = weights | constant_labels(program, path, graph, token, names) | bodies
+        weak = weights | weak_labels(program, path, graph) | dict.fromkeys(bodies, "graph")
         tables[path] = build(graph, intern, symbol, schemas, (full, weak), does, spoken=spoken)
         if path != ROOT:
             structure[path] = intern(("graph", *_structure(tables[path], intern)))
@@ -67,7 +67,7 @@ def reachable(program: Program) -> list[str]:
     while stack:
         path = stack.pop()
         found.append(path)
-        for node in reversed(program.graphs[path].nodes):
+        for node in reversed(program.graphs[path].callers):
             for subgraph in reversed(node.subgraphs):
                 child = child_path(path, node.name, subgraph.role)
                 if child in program.graphs:
@@ -78,9 +78,7 @@ def reachable(program: Program) -> list[str]:
 def _bodies(path: str, graph: Graph, structure: Mapping[str, int]) -> dict[str, Hashable]:
     """Map each get_attr that holds a nested graph to that graph's structure."""
     found: dict[str, Hashable] = {}
-    for node in graph.nodes:
-        if not node.subgraphs:
-            continue
+    for node in graph.callers:
         held = {s.attribute: child_path(path, node.name, s.role) for s in node.subgraphs}
         for name in node.inputs:
             if name in graph and graph[name].op == "get_attr" and graph[name].target in held:

@@ -123,8 +123,8 @@ def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Matc
     solved = solve(match, search.intern, modules)
     if paths == (ROOT, ROOT) and not (search.a.program.inputs and search.b.program.inputs):
         anchors.inputs_by_use(match)
-    for i, node in enumerate(match.a.nodes):
-        if node.subgraphs and match.mate_a[i] >= 0:
+    for i in match.a.others:
+        if match.a.nodes[i].subgraphs and match.mate_a[i] >= 0:
             pair_holders(match, i, paths, _bodies(search, paths, match, i))
     search.results[paths] = graph_alignment(paths, solved)
     nodes_a, nodes_b = match.a.nodes, match.b.nodes
@@ -133,8 +133,8 @@ def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Matc
         search.votes.update(symbols.votes(pairs))
     return [
         child
-        for i, node in enumerate(nodes_a)
-        if node.subgraphs and match.mate_a[i] >= 0
+        for i in match.a.others
+        if nodes_a[i].subgraphs and match.mate_a[i] >= 0
         for child in _children(search, paths, match, i)
     ]
 

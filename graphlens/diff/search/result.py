@@ -15,22 +15,20 @@ from graphlens.program.graph import Node
 def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
     """Write the result for one pair of graphs."""
     match = solved.match
-    nodes_a, nodes_b = match.a.nodes, match.b.nodes
+    names_a, names_b = list(match.a.index), list(match.b.index)
     hidden = {i for bundle in match.bundles for i in bundle.a}
-    how, confidence, notes = match.how, match.confidence, match.notes
+    how = match.how
     if match.a.spoken:
         how = [_told(match, i, j) if j >= 0 else how[i] for i, j in enumerate(match.mate_a)]
     pairs = tuple(
-        Pair(a=node.name, b=nodes_b[j].name, match=told, confidence=sure, witnesses=texts)
-        for i, (node, j, told, sure, texts) in enumerate(
-            zip(nodes_a, match.mate_a, how, confidence, notes, strict=True)
-        )
+        Pair(names_a[i], names_b[j], how[i], match.confidence[i], match.notes[i])
+        for i, j in enumerate(match.mate_a)
         if j >= 0 and i not in hidden
     )
     groups = tuple(
         Group(
-            a=tuple(nodes_a[i].name for i in bundle.a),
-            b=tuple(nodes_b[j].name for j in bundle.b),
+            a=tuple(names_a[i] for i in bundle.a),
+            b=tuple(names_b[j] for j in bundle.b),
             match=bundle.how,
             confidence=bundle.confidence,
             witnesses=bundle.notes,
@@ -38,7 +36,7 @@ def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
         for bundle in match.bundles
     )
     ambiguous = tuple(
-        Ambiguous(a=tuple(nodes_a[i].name for i in ours), b=tuple(nodes_b[j].name for j in theirs), reason=reason)
+        Ambiguous(a=tuple(names_a[i] for i in ours), b=tuple(names_b[j] for j in theirs), reason=reason)
         for ours, theirs, reason in solved.ambiguous
     )
     return GraphAlignment(
@@ -47,8 +45,8 @@ def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
         pairs=pairs,
         groups=groups,
         ambiguous=ambiguous,
-        only_a=tuple(nodes_a[i].name for i, j in enumerate(match.mate_a) if j == FREE),
-        only_b=tuple(nodes_b[j].name for j, i in enumerate(match.mate_b) if i == FREE),
+        only_a=tuple(names_a[i] for i, j in enumerate(match.mate_a) if j == FREE),
+        only_b=tuple(names_b[j] for j, i in enumerate(match.mate_b) if i == FREE),
     )
 
 

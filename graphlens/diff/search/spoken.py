@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
+from itertools import chain
 
 from graphlens.diff.dialect import speaks_python, spell
 from graphlens.diff.dialect.indexing import LAST, ValueOf
@@ -38,12 +39,8 @@ def across(a: Program, b: Program) -> bool:
 
 def _in_python(program: Program) -> bool:
     """Whether most calls are Python's."""
-    graphs = program.graphs.values()
-    kinds = {node.op for graph in graphs for node in graph.nodes}
-    targets = {node.target for graph in graphs for node in graph.nodes}
-    if "call_method" not in kinds and not any(_counts("call_function", target, python=True) for target in targets):
-        return False
-    calls = Counter((node.op, node.target) for graph in graphs for node in graph.nodes)
+    nodes = chain.from_iterable(graph.nodes for graph in program.graphs.values())
+    calls = Counter([(op, node.target) for node in nodes if (op := node.op) in ("call_function", "call_method")])
     counts = (sum(n for call, n in calls.items() if _counts(*call, python=python)) for python in (True, False))
     return next(counts) > next(counts)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
-from graphlens.diff.search.evidence import Witnesses, describe, no_stranger, witnesses
+from graphlens.diff.search.evidence import Witnesses, describe, witnesses
+from graphlens.diff.search.flat import no_strangers
 from graphlens.diff.search.match import FREE, Match, Notes
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
@@ -86,23 +87,26 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
 
 def own_weights(match: Match, keys: Keys) -> None:
     """Pair nodes that are the only ones to use one input of the program: its name says which they are."""
+    pairs = _only_users(match, keys)
+    quick = no_strangers((match.a, match.b), (match.mate_a, match.mate_b), pairs)
+    sure = [pair for pair, known in zip(pairs, quick, strict=True) if known or not witnesses(match, *pair).hard]
+    ours, theirs = Counter([i for i, _ in sure]), Counter([j for _, j in sure])
+    alone = ((i, j) for i, j in sure if ours[i] == theirs[j] == 1)
+    match.pair_all(alone, "propagated", 0.95, ("the only user of an input",))
+
+
+def _only_users(match: Match, keys: Keys) -> list[tuple[int, int]]:
+    """List free nodes of one key that are the only users of an input on their side, each pair once."""
     users_a, users_b, mate_a, mate_b = match.a.users, match.b.users, match.mate_a, match.mate_b
     key_a, key_b = keys
-    found: dict[int, dict[int, None]] = {}
-    back: dict[int, int] = {}
-    for p, node in enumerate(match.a.nodes):
+    found: dict[tuple[int, int], None] = {}
+    for p in match.a.others:
         q = mate_a[p]
-        if q >= 0 and node.op == "placeholder" and len(users_a[p]) == len(users_b[q]) == 1:
+        if q >= 0 and len(users_a[p]) == len(users_b[q]) == 1 and match.a.nodes[p].op == "placeholder":
             i, j = users_a[p][0] >> SLOT_BITS, users_b[q][0] >> SLOT_BITS
-            if mate_a[i] == FREE == mate_b[j] and key_a[i] == key_b[j] and (i not in found or j not in found[i]):
-                if not no_stranger(match, i, j) and witnesses(match, i, j).hard:
-                    continue
-                found.setdefault(i, {})[j] = None
-                back[j] = back.get(j, 0) + 1
-    for i, theirs in found.items():
-        for j in theirs if len(theirs) == 1 else ():
-            if back[j] == 1:
-                match.pair(i, j, "propagated", 0.95, ("the only user of an input",))
+            if key_a[i] == key_b[j] and mate_a[i] == FREE == mate_b[j]:
+                found[i, j] = None
+    return list(found)
 
 
 def spread(

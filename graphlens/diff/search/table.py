@@ -27,13 +27,14 @@ class Table:
 
     `operands[i]` are the indices of what node `i` uses, by slot; `users[i]` its uses (see `SLOT_BITS`); `key[i]` its full
     match key; `effect[i]` whether dropping it could be noticed; `live[i]` whether anything that can be noticed depends on
-    it; `commutative[i]` whether its operands are matched in any order. `twin` maps a later getitem of the same item to the
+    it; `commutative[i]` whether its operands are matched in any order. `others` are all nodes but the
+    plain calls, which have neither keywords nor nested graphs. `twin` maps a later getitem of the same item to the
     first one, which stands for it. `labels` tells nodes without operands apart (the structure of a nested graph, the value
     of a constant), `weak_labels` does so when values may differ. `spoken` says that keys tell nothing of the dialect of a call.
     """
 
     __slots__ = (
-        "commutative", "effect", "flat", "forms", "index", "key", "labels", "live", "nodes", "operands", "schemas", "spoken", "symbol",
+        "commutative", "effect", "flat", "forms", "index", "key", "labels", "live", "nodes", "operands", "others", "schemas", "spoken", "symbol",
         "twin", "users", "weak_labels",
     )  # fmt: skip
 
@@ -52,9 +53,10 @@ class Table:
         self.symbol, self.schemas = symbol, schemas
         self.labels, self.weak_labels = labels
         self.spoken = spoken
-        self.key: list[int] = []
-        self.operands: list[list[int]] = []
-        self.users: list[list[int]] = [[] for _ in range(count)]
+        self.key = [0] * count
+        self.operands: list[list[int]] = [[]] * count
+        self.users: list[list[int]] = []
+        self.others: list[int] = []
         self.effect, self.live, self.commutative = bytearray(count), bytearray(count), bytearray(count)
         self.twin: dict[int, int] = {}
         self.flat: Flat | None = None
