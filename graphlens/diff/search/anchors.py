@@ -74,10 +74,9 @@ def anchor_pairs(match: Match, pairs: list[tuple[str, str]]) -> None:
 
 def anchor_names(match: Match) -> None:
     """Pair placeholders of one name, where there is no signature; those left over if there is one on each side."""
-    for i in match.a.others:
-        node = match.a.nodes[i]
-        j = match.b.index.get(node.name, -1)
-        if node.op == "placeholder" and j >= 0 and match.b.nodes[j].op == "placeholder":
+    for i in match.a.of("placeholder"):
+        j = match.b.index.get(match.a.nodes[i].name, -1)
+        if j >= 0 and match.b.nodes[j].op == "placeholder":
             match.pair(i, j, "signature", 0.95, ("an input of the same name",))
     left, right = _free_inputs(match)
     if len(left) == len(right) == 1:
@@ -134,15 +133,14 @@ def _operand_at(match: Match, use: int) -> int:
 
 def anchor_outputs(match: Match) -> None:
     """Pair the output nodes."""
-    left, right = ([i for i in table.others if table.nodes[i].op == "output"] for table in (match.a, match.b))
+    left, right = match.a.of("output"), match.b.of("output")
     if len(left) == len(right) == 1:
         match.pair(left[0], right[0], "signature", 1.0, ("the output",))
 
 
 def _free_inputs(match: Match) -> tuple[list[int], list[int]]:
-    nodes_a, nodes_b = match.a.nodes, match.b.nodes
-    left = [i for i in match.a.others if nodes_a[i].op == "placeholder" and match.mate_a[i] < 0]
-    right = [j for j in match.b.others if nodes_b[j].op == "placeholder" and match.mate_b[j] < 0]
+    left = [i for i in match.a.of("placeholder") if match.mate_a[i] < 0]
+    right = [j for j in match.b.of("placeholder") if match.mate_b[j] < 0]
     return left, right
 
 

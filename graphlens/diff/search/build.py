@@ -42,8 +42,8 @@ def build(
     node name. With `spoken`, keys tell nothing of the dialect of a call.
     """
     table = Table(graph, symbol, schemas, labels, spoken=spoken)
-    picks = _plain_calls(table, intern)
-    for i in table.others:
+    others, picks = _plain_calls(table, intern)
+    for i in others:
         names: list[str] = []
         table.key[i] = _unusual(table, i, names, intern, does)
         table.operands[i] = _indices(table.index, names)
@@ -52,18 +52,19 @@ def build(
     return table
 
 
-def _plain_calls(table: Table, intern: Interner) -> list[int]:
-    """Fill in keys, operands and behaviour of plain calls, note all other nodes, and return the calls that pick an item.
+def _plain_calls(table: Table, intern: Interner) -> tuple[list[int], list[int]]:
+    """Fill in keys, operands and behaviour of plain calls; return all other nodes, and the calls that pick an item.
 
     This is the inner loop of the whole search. Calls with the same outline of arguments, which has `Ref` for every node,
     have one key, which is worked out once.
     """
     symbol, position = table.symbol, table.index.get
     known: dict[tuple[str, str], Calls] = {}
+    others: list[int] = []
     picks: list[int] = []
     for i, node in enumerate(table.nodes):
         if table.spoken or node.op != "call_function" or node.kwargs or node.subgraphs:
-            table.others.append(i)
+            others.append(i)
             continue
         function = (node.target, node.code)
         calls = known.get(function)
@@ -78,12 +79,13 @@ def _plain_calls(table: Table, intern: Interner) -> list[int]:
                 p = position(argument.node)  # type: ignore[union-attr]
                 if p is not None:
                     operands.append(p)
-            elif kind is int or kind is str or argument is None:
+            elif kind is int or kind is float or kind is str or argument is None:
                 outline.append(argument)
             else:
                 names: list[str] = []
                 outline.append(value_key(argument, names, symbol))
-                operands += _indices(table.index, names)
+                if names:
+                    operands += _indices(table.index, names)
         outlined = tuple(outline)
         key = calls.keys.get(outlined)
         if key is None:
@@ -92,7 +94,7 @@ def _plain_calls(table: Table, intern: Interner) -> list[int]:
         table.operands[i] = operands
         if calls.marked:
             _mark(table, i, calls, picks)
-    return picks
+    return others, picks
 
 
 def _mark(table: Table, i: int, calls: Calls, picks: list[int]) -> None:
@@ -164,7 +166,7 @@ def _link(table: Table) -> None:
         order = order[~np.isin(edges.user[order], np.fromiter(table.twin, dtype=np.int64))]
     uses = ((edges.user << SLOT_BITS) + slot)[order].tolist()
     ends = np.cumsum(np.bincount(edges.operand[order], minlength=count)).tolist()
-    table.users = [uses[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    table.users = [uses[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     table.live = _live(table)
 
 
@@ -172,8 +174,8 @@ def _live(table: Table) -> bytearray:
     """Return which nodes anything depends on that can be noticed."""
     users, twin, effect = table.users, table.twin, table.effect
     live = bytearray(b"\1" * len(table))
-    uses = {i: 0 for i, found in enumerate(users) if not found and not effect[i]}
-    dead = list(uses)
+    dead = [i for i, found in enumerate(users) if not found and not effect[i]]
+    uses = dict.fromkeys(dead, 0)
     while dead:
         i = dead.pop()
         live[i] = 0

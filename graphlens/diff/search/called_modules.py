@@ -19,7 +19,7 @@ def called_modules_step(match: Match) -> int:
     for flip, (here, mate, there, others) in enumerate(
         ((match.a, match.mate_a, match.b, match.mate_b), (match.b, match.mate_b, match.a, match.mate_a))
     ):
-        whole = [i for i in here.others if here.nodes[i].op == "call_module" and mate[i] == FREE]
+        whole = [i for i in here.of("call_module") if mate[i] == FREE]
         calls = _calls(there) if whole else {}
         for i in whole:
             inside = calls.get(_called(here, i), [])

@@ -56,6 +56,15 @@ def agreeing(tables: tuple[Table, Table], mate: list[int]) -> tuple[Flags, Flags
     return paired, same
 
 
+def alone(table: Table, mate: list[int]) -> list[int]:
+    """Count for each node the operands that have no partner."""
+    import numpy as np
+
+    edges = flat(table)
+    without = np.array(mate, dtype=np.int64)[edges.operand] < 0
+    return np.bincount(edges.user[without], minlength=len(table)).tolist()  # type: ignore[no-any-return]
+
+
 def no_strangers(
     tables: tuple[Table, Table], mates: tuple[list[int], list[int]], pairs: list[tuple[int, int]]
 ) -> list[bool]:

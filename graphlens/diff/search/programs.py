@@ -123,20 +123,15 @@ def _solve(search: Search, paths: Paths, match: Match) -> list[tuple[Paths, Matc
     solved = solve(match, search.intern, modules)
     if paths == (ROOT, ROOT) and not (search.a.program.inputs and search.b.program.inputs):
         anchors.inputs_by_use(match)
-    for i in match.a.others:
-        if match.a.nodes[i].subgraphs and match.mate_a[i] >= 0:
-            pair_holders(match, i, paths, _bodies(search, paths, match, i))
+    held = [i for i in match.a.callers() if match.mate_a[i] >= 0]
+    for i in held:
+        pair_holders(match, i, paths, _bodies(search, paths, match, i))
     search.results[paths] = graph_alignment(paths, solved)
     nodes_a, nodes_b = match.a.nodes, match.b.nodes
     if search.a.program.symbol_table and search.b.program.symbol_table:
         pairs = ((nodes_a[i].value, nodes_b[j].value) for i, j in enumerate(match.mate_a) if j >= 0)
         search.votes.update(symbols.votes(pairs))
-    return [
-        child
-        for i in match.a.others
-        if nodes_a[i].subgraphs and match.mate_a[i] >= 0
-        for child in _children(search, paths, match, i)
-    ]
+    return [child for i in held for child in _children(search, paths, match, i)]
 
 
 def _bodies(search: Search, paths: Paths, match: Match, i: int) -> list[Paths]:

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from graphlens.diff.search.evidence import Witnesses, describe, witnesses
-from graphlens.diff.search.flat import no_strangers
+from graphlens.diff.search.flat import alone, no_strangers
 from graphlens.diff.search.match import FREE, Match, Notes
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
@@ -61,13 +61,14 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
     mate_a, mate_b = match.mate_a, match.mate_b
     hows, confidence, notes = match.how, match.confidence, match.notes
     operands_a, operands_b, commutative = match.a.operands, match.b.operands, match.a.commutative
-    key = match.a.key
+    key, users = match.a.key, match.a.users
     only_a, only_b = links[0].only, links[1].only
+    missing = alone(match.a, mate_a)
     for i in match.free()[0]:
         ours = operands_a[i]
-        partners = [mate_a[x] for x in ours]
-        if not partners or min(partners) < 0:
+        if missing[i] or not ours:
             continue
+        partners = [mate_a[x] for x in ours]
         slot = refused = -1
         step = not commutative[i]
         for x, y in zip(ours, partners, strict=True):
@@ -82,6 +83,8 @@ def forward_all(match: Match, links: tuple[Links, Links], how: str) -> None:
             if partners == theirs or (not step and sorted(partners) == sorted(theirs)):
                 mate_a[i], mate_b[j] = j, i
                 hows[i], confidence[i], notes[i] = how, 1.0, COMPUTED[min(len(ours), 63)]
+                for use in users[i]:
+                    missing[use >> SLOT_BITS] -= 1
                 break
 
 
@@ -91,8 +94,8 @@ def own_weights(match: Match, keys: Keys) -> None:
     quick = no_strangers((match.a, match.b), (match.mate_a, match.mate_b), pairs)
     sure = [pair for pair, known in zip(pairs, quick, strict=True) if known or not witnesses(match, *pair).hard]
     ours, theirs = Counter([i for i, _ in sure]), Counter([j for _, j in sure])
-    alone = ((i, j) for i, j in sure if ours[i] == theirs[j] == 1)
-    match.pair_all(alone, "propagated", 0.95, ("the only user of an input",))
+    single = ((i, j) for i, j in sure if ours[i] == theirs[j] == 1)
+    match.pair_all(single, "propagated", 0.95, ("the only user of an input",))
 
 
 def _only_users(match: Match, keys: Keys) -> list[tuple[int, int]]:
@@ -100,9 +103,9 @@ def _only_users(match: Match, keys: Keys) -> list[tuple[int, int]]:
     users_a, users_b, mate_a, mate_b = match.a.users, match.b.users, match.mate_a, match.mate_b
     key_a, key_b = keys
     found: dict[tuple[int, int], None] = {}
-    for p in match.a.others:
+    for p in match.a.of("placeholder"):
         q = mate_a[p]
-        if q >= 0 and len(users_a[p]) == len(users_b[q]) == 1 and match.a.nodes[p].op == "placeholder":
+        if q >= 0 and len(users_a[p]) == len(users_b[q]) == 1:
             i, j = users_a[p][0] >> SLOT_BITS, users_b[q][0] >> SLOT_BITS
             if key_a[i] == key_b[j] and mate_a[i] == FREE == mate_b[j]:
                 found[i, j] = None

@@ -27,14 +27,13 @@ class Table:
 
     `operands[i]` are the indices of what node `i` uses, by slot; `users[i]` its uses (see `SLOT_BITS`); `key[i]` its full
     match key; `effect[i]` whether dropping it could be noticed; `live[i]` whether anything that can be noticed depends on
-    it; `commutative[i]` whether its operands are matched in any order. `others` are all nodes but the
-    plain calls, which have neither keywords nor nested graphs. `twin` maps a later getitem of the same item to the
+    it; `commutative[i]` whether its operands are matched in any order. `twin` maps a later getitem of the same item to the
     first one, which stands for it. `labels` tells nodes without operands apart (the structure of a nested graph, the value
     of a constant), `weak_labels` does so when values may differ. `spoken` says that keys tell nothing of the dialect of a call.
     """
 
     __slots__ = (
-        "commutative", "effect", "flat", "forms", "index", "key", "labels", "live", "nodes", "operands", "others", "schemas", "spoken", "symbol",
+        "commutative", "effect", "flat", "forms", "graph", "index", "key", "labels", "live", "nodes", "operands", "schemas", "spoken", "symbol",
         "twin", "users", "weak_labels",
     )  # fmt: skip
 
@@ -48,7 +47,7 @@ class Table:
         spoken: bool = False,
     ) -> None:
         count = len(graph.nodes)
-        self.nodes = graph.nodes
+        self.graph, self.nodes = graph, graph.nodes
         self.index = graph.index
         self.symbol, self.schemas = symbol, schemas
         self.labels, self.weak_labels = labels
@@ -56,7 +55,6 @@ class Table:
         self.key = [0] * count
         self.operands: list[list[int]] = [[]] * count
         self.users: list[list[int]] = []
-        self.others: list[int] = []
         self.effect, self.live, self.commutative = bytearray(count), bytearray(count), bytearray(count)
         self.twin: dict[int, int] = {}
         self.flat: Flat | None = None
@@ -64,6 +62,15 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+    def of(self, op: str) -> list[int]:
+        """Return the nodes of an op that is no `call_function`."""
+        index = self.index
+        return [index[node.name] for node in self.graph.by_op.get(op, ())]
+
+    def callers(self) -> list[int]:
+        """Return the nodes that hold nested graphs."""
+        return [self.index[node.name] for node in self.graph.callers]
 
     def value_of(self, name: str) -> Value | None:
         """Return the recorded value of a node."""
