@@ -38,17 +38,17 @@ def across(a: Program, b: Program) -> bool:
 
 
 def _in_python(program: Program) -> bool:
-    """Whether most calls are Python's."""
-    nodes = chain.from_iterable(graph.nodes for graph in program.graphs.values())
-    calls = Counter([(op, node.target) for node in nodes if (op := node.op) in ("call_function", "call_method")])
-    counts = (sum(n for call, n in calls.items() if _counts(*call, python=python)) for python in (True, False))
-    return next(counts) > next(counts)
-
-
-def _counts(op: str, target: str, *, python: bool) -> bool:
-    """Whether a node is a call in Python's words, or in operators; what both dialects write alike is neither."""
-    call = op == "call_method" or (op == "call_function" and not target.startswith(("_operator.", "higher")))
-    return call and speaks_python(op, target) == python
+    """Whether most calls are Python's; what both dialects write alike is neither."""
+    graphs = program.graphs.values()
+    nodes = chain.from_iterable(graph.nodes for graph in graphs)
+    calls = Counter([node.target for node in nodes if node.op == "call_function"])
+    python = sum(len(graph.by_op.get("call_method", ())) for graph in graphs)
+    operators = 0
+    for target, count in calls.items():
+        if not target.startswith(("_operator.", "higher")):
+            spoken = speaks_python("call_function", target)
+            python, operators = python + count * spoken, operators + count * (not spoken)
+    return python > operators
 
 
 def spoken_key(
