@@ -158,7 +158,7 @@ def _callers(matching: Matching) -> dict[str, list[tuple[str, Node]]]:
         compared.setdefault(id(match.a), match)
     found: dict[str, list[tuple[str, Node]]] = defaultdict(list)
     for match in matching.graphs:
-        for node in match.a.nodes:
+        for node in match.a.callers:
             for subgraph in node.subgraphs:
                 inner = matching.a.graphs.get(child_path(match.path_a, node.name, subgraph.role))
                 if inner is not None and id(inner) in compared:

@@ -50,7 +50,8 @@ def compare_programs(matching: Matching, names: ModuleNames, mode: WeightsMode, 
         aspect = "unread" if idle else "tied" if _named_otherwise(finding, kept) else ""
         yield structs.replace(finding, aspect=aspect) if aspect and not finding.aspect else finding
     if both_complete:
-        yield from _module_calls(a, b, matching.root, names)
+        if not (matching.copied and a.module_calls == b.module_calls):
+            yield from _module_calls(a, b, matching.root, names)
         yield from _guards(a, b, matching.renaming)
         yield from _versions(a, b)
         for finding in MetaComparer(matching.renaming, EXACT).compare(a.meta, b.meta):

@@ -148,6 +148,8 @@ def _specs(
 
 
 def _spec(field: str, a: InputSpec | OutputSpec, b: InputSpec | OutputSpec) -> Iterator[Finding]:
+    if a.constant is b.constant is None and a == b:
+        return
     if a.kind != b.kind:
         yield _changed(field, "kind", a.kind, b.kind)
     if a.target != b.target:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from msgspec.structs import replace
 
 from graphlens.diff.renaming import Renaming
 from graphlens.diff.rows import Finding, Kind, shorten
 from graphlens.diff.settings import WeightsMode
-from graphlens.diff.values import compare_tensors
+from graphlens.diff.values import FACETS, compare_tensors
 from graphlens.diff.weights import Equal
 from graphlens.program.parts import StoredTensor
 from graphlens.program.value import SHORT_DTYPES, shape_text
 
 _CONSTANTS = ("constant", "constant_tensor", "custom_obj")
 _ELEMENTS = ("shape", "dtype")
+_TOLD = attrgetter("fqn", "kind", *FACETS)
 
 Pairs = Sequence[tuple[StoredTensor | None, StoredTensor | None]]
 
@@ -80,6 +82,9 @@ def _field(tensor: StoredTensor) -> str:
 
 
 def _both(a: StoredTensor, b: StoredTensor, renaming: Renaming, mode: WeightsMode, equal: Equal) -> Iterator[Finding]:
+    alike = renaming.identity and _TOLD(a) == _TOLD(b)
+    if alike and (mode == "ignore" or equal(a, b, mode).state == "equal"):
+        return
     field = _field(a)
     if a.fqn != b.fqn:
         yield Finding(field=field, kind="renamed", a=a.fqn, b=b.fqn, value_a=a.fqn, value_b=b.fqn)

@@ -148,6 +148,14 @@ class Matching:
         return tuple(found)
 
     @cached_property
+    def copied(self) -> bool:
+        """Whether all graphs of both programs are, each paired with the one of its path."""
+        aligned = self.alignment
+        if aligned.only_a or aligned.only_b or any(graph.path_a != graph.path_b for graph in aligned.graphs):
+            return False
+        return all(match.copied for match in self.graphs)
+
+    @cached_property
     def facts(self) -> tuple[Mapping[str, Facts], Mapping[str, Facts]]:
         """What is alive and what has effects in each graph of `a` and of `b`, by graph path."""
         if self.checked is not None:

@@ -165,9 +165,10 @@ def _children(
 ) -> list[tuple[str, str]]:
     """Pair the nested graphs of paired nodes by role."""
     found: list[tuple[str, str]] = []
-    back = {mate[name]: name for name in mate} if fb.holders else {}
     names = [node.name for node in fa.holders if node.name in mate]
-    names += [back[node.name] for node in fb.holders if node.name in back and not fa.nodes[back[node.name]].subgraphs]
+    met = {mate[name] for name in names}
+    others = {node.name for node in fb.holders if node.name not in met}
+    names += [name for name in mate if mate[name] in others] if others else []
     for name in names:
         node, partner = fa.nodes[name], fb.nodes[mate[name]]
         roles = [subgraph.role for subgraph in node.subgraphs]

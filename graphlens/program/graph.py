@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
@@ -159,7 +160,7 @@ def modules_of(nodes: Iterable[Node]) -> list[str]:
     return found
 
 
-class Graph(Struct, frozen=True, dict=True):
+class Graph(Struct, frozen=True, dict=True, weakref=True):
     """One FX graph: its nodes in topological order. A body shared by several callers is one object."""
 
     nodes: tuple[Node, ...]
@@ -187,6 +188,20 @@ class Graph(Struct, frozen=True, dict=True):
             for name in node.inputs:
                 found.setdefault(name, {})[node.name] = None
         return {name: tuple(users) for name, users in found.items()}
+
+    def copies(self, other: Graph) -> bool:
+        """Whether all nodes are equal, in order, as Python compares: `1` to `True`, keywords in any order.
+
+        The answer about the graph that was asked about last is remembered.
+        """
+        asked, known = self.__dict__.get("_copies", (None, False))
+        if asked is None or asked() is not other:
+            try:
+                known = self.nodes == other.nodes
+            except RecursionError:  # arguments nested without end: nobody knows
+                known = False
+            self.__dict__["_copies"] = (weakref.ref(other), known)
+        return bool(known)
 
     @cached_property
     def by_op(self) -> Mapping[str, tuple[Node, ...]]:

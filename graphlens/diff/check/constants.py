@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Literal as OneOf
 
 from graphlens.diff.check.boundary import GENERATED_NAMES
@@ -16,11 +17,13 @@ from graphlens.program.program import ROOT, Program
 from graphlens.program.state import StateNames
 from graphlens.program.value import Size
 
+_PLACE = attrgetter("conj", "neg", "shape", "stride", "storage_offset")
 Weights = OneOf["digest", "exact", "ignore"]
 State = OneOf["equal", "different", "unknown"]
 OTHER_NAMES = "attribute with another name"
 NAMELESS = "stored tensors have other names, and their values are not known to be equal"
 _STORED = {"parameter", "buffer", "constant_tensor", "custom_obj"}
+_HOLDING = {"call_module", "get_attr"}
 _COMPLETE = {"exported_program", "archive"}
 """Origins that list all that a program holds."""
 
@@ -52,7 +55,7 @@ class Constants:
 
     def attributes(self, path: tuple[str, str], a: Facts, b: Facts, mate: Mapping[str, str]) -> None:
         """Compare the tensors behind the paired get_attr nodes of a graph, and those of the modules that it calls."""
-        for node in a.graph.nodes:
+        for node in [node for node in a.graph.nodes if node.op in _HOLDING]:
             if node.op == "call_module" and not node.subgraphs and node.name in mate:
                 self._module(path, node, b.nodes[mate[node.name]])
             if node.op != "get_attr" or node.name not in a.live or node.name not in mate:
@@ -154,6 +157,8 @@ class Constants:
 
     def _placement(self, path: str, nodes: tuple[str, str], a: StoredTensor, b: StoredTensor) -> None:
         """Refuse tensors that lie otherwise in their storages: views of them are other tensors, and see other writes."""
+        if _PLACE(a) == _PLACE(b):
+            return
         for facet in ("conj", "neg"):
             ours, theirs = getattr(a, facet), getattr(b, facet)
             if None not in (ours, theirs) and ours != theirs:

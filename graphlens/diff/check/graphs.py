@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 from msgspec import structs
 
 from graphlens.diff.check.across import check_across, in_two_dialects
-from graphlens.diff.check.arguments import KNOWN_FUNCTIONS, TUPLE_LIST, compare_arguments
+from graphlens.diff.check.arguments import TUPLE_LIST, compare_arguments
 from graphlens.diff.check.bench import Bench
+from graphlens.diff.check.copies import NAMED, unsettled
+from graphlens.diff.check.foreign import foreign
 from graphlens.diff.check.merged import DUPLICATES
 from graphlens.diff.commute import COMMUTATIVE, commutes
 from graphlens.diff.containers import takes_either
 from graphlens.diff.identifiers import IDENTIFIERS, identifiers
-from graphlens.diff.opinfo import OpInfo, find, lookup, table_version
+from graphlens.diff.opinfo import OpInfo, find, table_version
 from graphlens.program.argument import NOT_ALL_READ, Argument, Const, Ref, Seq
 from graphlens.program.graph import NO_HOOKS, Node
 
@@ -56,7 +57,7 @@ def check_pairs(bench: Bench) -> None:
     dead_a, dead_b = nodes_a.keys() - bench.a.live, nodes_b.keys() - bench.b.live
     findings.nodes += len(bench.mate)
     settled = bench.values.settled
-    for x, y in bench.mate.items():
+    for x, y in unsettled(bench):
         a, b = nodes_a[x], nodes_b[y]
         if (x in dead_a) is (y in dead_b):
             plain = _named_alike(a, b) and _alike(bench, a, b)
@@ -108,7 +109,7 @@ def _named_alike(a: Node, b: Node) -> bool:
     """Whether two nodes are of one name that says all there is to know of what they call."""
     if a.target != b.target or a.op != b.op or a.code or b.code:
         return False
-    return not _foreign(a) if a.op == "call_function" else a.op != "call_module"
+    return not foreign(a) if a.op == "call_function" else a.op != "call_module"
 
 
 def _stars(node: Node) -> int:
@@ -124,28 +125,12 @@ def _code(bench: Bench, a: Node, b: Node) -> tuple[str, str] | None:
         bench.findings.unknown[UNREAD] += 1
     elif (a.code or b.code) and not a.code == b.code == NO_HOOKS:
         bench.findings.assumptions[SAME_CODE if a.code == b.code else SAME_NAME] += 1
-    elif not a.subgraphs and (a.op == "call_module" or (_foreign(a) and a.target not in bench.schemas)):
+    elif not a.subgraphs and (a.op == "call_module" or (foreign(a) and a.target not in bench.schemas)):
         bench.findings.assumptions[SAME_NAME] += 1
     return None
 
 
-def _foreign(node: Node) -> bool:
-    """Whether a call is of none of torch's operators nor a function of torch or Python, which are known by name."""
-    if (
-        node.kwargs and type(node.kwargs.get("kernel_idx")) is int
-    ):  # names a triton kernel by a number in a table of the process
-        return True
-    return _unknown_name(node.target)
-
-
-@cache
-def _unknown_name(target: str) -> bool:
-    return lookup(target) is None and not target.startswith(KNOWN_FUNCTIONS)
-
-
 _PLAIN = frozenset({int, str, bool, type(None)})
-_NAMED = frozenset({"dtype", "device", "layout", "memory_format", "qscheme"})
-"""Kinds of constants that are their texts."""
 
 
 def _alike(bench: Bench, a: Node, b: Node) -> bool:
@@ -180,7 +165,7 @@ def _alike(bench: Bench, a: Node, b: Node) -> bool:
             elif kind is float:
                 if x != y or not x:  # which zero it is takes a closer look
                     return False
-            elif kind is not Const or x != y or x.kind not in _NAMED:  # type: ignore[union-attr]
+            elif kind is not Const or x != y or x.kind not in NAMED:  # type: ignore[union-attr]
                 return False
     bench.findings.edges += edges
     return True

@@ -74,13 +74,13 @@ def all_facts(
     for path in reversed(_reachable(program)):
         graph = program.graphs[path]
         if id(graph) not in held:
-            held[id(graph)] = [(n.name, sub.role) for n in graph.nodes if n.subgraphs for sub in n.subgraphs]
+            held[id(graph)] = [(node.name, sub.role) for node in graph.callers for sub in node.subgraphs]
         key = (id(graph), *(id(facts.get(child_path(path, *place))) for place in held[id(graph)]))
         known = by_object.get(key)
         if known is None:
             inner = [child_path(path, *place) for place in held[id(graph)]]
             twin = like.get(path)
-            if twin is not None and all(_copied(child, facts, like) for child in inner) and _equal(twin.graph, graph):
+            if twin is not None and all(_copied(child, facts, like) for child in inner) and twin.graph.copies(graph):
                 nodes = {node.name: node for node in graph.nodes}
                 holders = tuple(nodes[node.name] for node in twin.holders)
                 known = replace(twin, graph=graph, nodes=nodes, holders=holders, copy_of=twin)
@@ -96,20 +96,13 @@ def _copied(path: str, facts: Mapping[str, Facts], like: Mapping[str, Facts]) ->
     return facts[path].copy_of is like.get(path, False) if path in facts else path not in like
 
 
-def _equal(a: Graph, b: Graph) -> bool:
-    try:
-        return a.nodes == b.nodes
-    except RecursionError:  # arguments nested without end take the way that does not recurse
-        return False
-
-
 def _reachable(program: Program) -> list[str]:
     """Graph paths, each before those nested in it."""
     found, stack = [], [ROOT] if ROOT in program.graphs else []
     while stack:
         path = stack.pop()
         found.append(path)
-        for node in program.graphs[path].nodes:
+        for node in program.graphs[path].callers:
             for subgraph in node.subgraphs:
                 child = child_path(path, node.name, subgraph.role)
                 if child in program.graphs:

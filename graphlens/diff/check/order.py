@@ -64,10 +64,10 @@ def _only_asserts(facts: Facts, name: str) -> bool:
 
 def _sequences(facts: Facts) -> dict[str, list[str]]:
     """Nodes with an effect, by kind, in order. What is unknown may have any, so it stands in every sequence."""
-    kinds = {kind for found in facts.does.values() for kind in found.effects}
-    sequences: dict[str, list[str]] = {kind: [] for kind in sorted(kinds)}
-    for name, found in facts.does.items() if kinds else ():
-        for kind in sequences if UNKNOWN in found.effects else found.effects:
+    acting = [(name, found.effects) for name, found in facts.does.items() if found.effects]
+    sequences: dict[str, list[str]] = {kind: [] for kind in sorted({kind for _, kinds in acting for kind in kinds})}
+    for name, kinds in acting:
+        for kind in sequences if UNKNOWN in kinds else kinds:
             sequences[kind].append(name)
     return sequences
 

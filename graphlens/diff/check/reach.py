@@ -50,7 +50,7 @@ def _inside(program: Program, start: str, names: StateNames) -> Iterator[str]:
 
 
 def _held(graph: Graph) -> set[str]:
-    return {sub.attribute for node in graph.nodes for sub in node.subgraphs}
+    return {sub.attribute for node in graph.callers for sub in node.subgraphs}
 
 
 def _full(path: str, module: str, inner: str, names: StateNames) -> str:

@@ -20,7 +20,7 @@ Token = Callable[[StoredTensor], Hashable]
 
 def generated(fqn: str) -> bool:
     """Whether a name was made up by a tracer (``_tensor_constant0``) and so says nothing."""
-    return _GENERATED.search(fqn) is not None
+    return fqn[-1:].isdecimal() and _GENERATED.search(fqn) is not None
 
 
 def by_crc(stored: StoredTensor) -> Hashable:

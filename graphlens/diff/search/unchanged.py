@@ -34,7 +34,7 @@ def unchanged(a: Program, b: Program) -> Alignment | None:
 
 def _alike(a: Graph, b: Graph) -> bool:
     try:
-        return len(a) == len(b) and all(map(_same_call, a.nodes, b.nodes))
+        return a.copies(b) or (len(a) == len(b) and all(map(_same_call, a.nodes, b.nodes)))
     except RecursionError:  # arguments nested too deep for Python's `==`
         return False
 
