@@ -38,7 +38,7 @@ def blame(
     specs = {side: {spec.argument: spec for spec in given} for side, given in inputs.items()}
     kept: list[Placed] = []
     for item in placed:
-        operands = [key for key in _operands(item) if key in lone]
+        operands = [key for key in _operands(item) if key in lone] if item.finding.inherited_from else []
         if not operands or _told(operands, lone) or _same_place(item, lone[operands[0]]):
             kept.append(item)
             continue

@@ -189,13 +189,18 @@ class _Rows:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
-        self.places: dict[int, tuple[str, str]] = {}
+        self.places: dict[tuple[int, int], tuple[str, str]] = {}
+        self.modules: dict[int, str] = {}
 
     def of(self, item: Placed) -> Mismatch:
         """Judge one finding in its place."""
         a, b, finding = item.a, item.b, item.finding
         node = a if a is not None else b
-        module, source = self._place(a, b)
+        key = id(a), id(b)
+        known = self.places.get(key)
+        if known is None:
+            known = self.places[key] = self._place(a, b)
+        module, source = known
         return Mismatch(
             graph=item.graph,
             node_a=a.name if a is not None else None,
@@ -228,7 +233,8 @@ class _Rows:
     def _own(self, node: Node | None) -> tuple[str, str]:
         if node is None:
             return "", ""
-        known = self.places.get(id(node))
-        if known is None:
-            known = self.places[id(node)] = (node.module, source_text(node.stack_trace))
-        return known
+        stack = id(node.meta.get("nn_module_stack"))
+        module = self.modules.get(stack)
+        if module is None:
+            module = self.modules[stack] = node.module
+        return module, source_text(node.stack_trace)

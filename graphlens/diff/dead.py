@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import structs
 
 from graphlens.diff.matching import Matching
@@ -11,10 +13,15 @@ from graphlens.diff.rows import family
 _COMPUTED = {"target", "args", "kwargs", "val"}
 
 
+@lru_cache(maxsize=4096)
+def _computed(field: str) -> bool:
+    return family(field).partition(".")[0] in _COMPUTED
+
+
 def settle_dead(matching: Matching, item: Placed) -> Placed:
     """Mark a difference between nodes that do nothing that could be noticed, on either side."""
     finding = item.finding
-    if family(finding.field).partition(".")[0] not in _COMPUTED or finding.kind == "ambiguous" or item.a is None:
+    if not _computed(finding.field) or finding.kind == "ambiguous" or item.a is None:
         return item
     if item.b is None or item.graph_b is None or item.a.op in ("get_attr", "output", "placeholder"):
         return item

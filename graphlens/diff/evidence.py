@@ -50,8 +50,20 @@ def _of_graph(aligned: GraphAlignment, a: Graph, b: Graph, fields_a: Fields, fie
         at = min((a.index[name] for name in ours), default=len(a) + min((b.index[name] for name in theirs), default=0))
         entries.append((at, _row(aligned.path_a, ours, theirs, a, b, match, confidence, tuple(fields))))
 
+    path = aligned.path_a
     for pair in aligned.pairs:
-        add((pair.a,), (pair.b,), pair.match, pair.confidence)
+        at = a.index[pair.a]
+        row = NodeRow(
+            graph=path,
+            node_a=pair.a,
+            node_b=pair.b,
+            target_a=a.nodes[at].target,
+            target_b=b[pair.b].target,
+            match=pair.match,
+            confidence=pair.confidence,
+            fields=tuple(fields_a.get((path, pair.a), ())),
+        )
+        entries.append((at, row))
     for group in aligned.groups:
         add(group.a, group.b, group_text(len(group.a), len(group.b), group.match), group.confidence)
     for unclear in aligned.ambiguous:

@@ -84,7 +84,7 @@ class NodeComparer:
         renaming, meta, called_alike = self.matching.renaming, self.meta, self._called_alike(match, calls)
         for pair, a, b in self._looked_at(match):
             if pair.a != pair.b:
-                yield Placed(match.path_a, match.path_b, a, b, _texts("name", "renamed", a.name, b.name))
+                yield place(match, a, b, _texts("name", "renamed", a.name, b.name))
             alike = called_alike(a, b)
             if not (alike and plainly_same_values(a.value, b.value, renaming) and meta.plainly_same(a.meta, b.meta)):
                 for found in self._recorded(a, b) if alike else self._pair(match, calls, a, b):
@@ -184,8 +184,9 @@ class NodeComparer:
 
 
 def _between_nodes(match: GraphMatch, *, signed: bool) -> Iterator[Placed]:
+    nodes_a, nodes_b = match.nodes
     for a, b, finding in (*order_findings(match, signed=signed), *storage_findings(match)):
-        yield place(match, match.a[a], match.b[b], finding)
+        yield place(match, nodes_a[a], nodes_b[b], finding)
 
 
 def _starred(a: Node, b: Node) -> bool:

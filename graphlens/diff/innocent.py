@@ -21,11 +21,11 @@ def with_own_roots(placed: list[Placed]) -> Iterator[Placed]:
     lone = _lone(placed)
     for item in placed:
         source = item.finding.inherited_from
-        innocent = [lone.get((item.graph, source, side), "") in _INNOCENT for side in ("only_a", "only_b")]
-        if source and any(innocent) and _other_operands(item.finding):
-            yield item.inherited(_guilty(item, lone))
-        else:
+        if not source or not _other_operands(item.finding):
             yield item
+            continue
+        innocent = [lone.get((item.graph, source, side), "") in _INNOCENT for side in ("only_a", "only_b")]
+        yield item.inherited(_guilty(item, lone)) if any(innocent) else item
 
 
 def _guilty(item: Placed, lone: Mapping[tuple[str, str, str], str]) -> str:

@@ -10,6 +10,7 @@ from typing import Literal as OneOf
 from msgspec import Struct
 
 from graphlens.diff.rows import Mismatch
+from graphlens.program.graph import Node
 from graphlens.program.program import Program
 
 _LONE: Final = {"only_a": "a", "lost": "a", "only_b": "b", "added": "b"}
@@ -58,14 +59,14 @@ def lone_modules(rows: Sequence[Mismatch], a: Program | None, b: Program | None)
     only = [row for row in rows if row.field == "target" and row.kind in ("only_a", "only_b")]
     if not only:
         return ()
-    names_a = {(row.graph, row.node_a) for row in only if row.kind == "only_a"}
-    names_b = {(row.graph_b or row.graph, row.node_b) for row in only if row.kind == "only_b"}
+    names_a = {(row.graph, row.node_a or "") for row in only if row.kind == "only_a"}
+    names_b = {(row.graph_b or row.graph, row.node_b or "") for row in only if row.kind == "only_b"}
     calls_a, calls_b = _calls(a, names_a), _calls(b, names_b)
     found = [*_of_side(a, names_a, "a", (calls_a, calls_b)), *_of_side(b, names_b, "b", (calls_b, calls_a))]
     return tuple(_weighed(module, rows) for module in found)
 
 
-Names = set[tuple[str, str | None]]
+Names = set[tuple[str, str]]
 Calls = tuple[Counter[str], Counter[str]]
 """How many nodes each module call has, and how many of them have no partner."""
 
@@ -74,12 +75,21 @@ def _calls(program: Program | None, lone: Names) -> Calls:
     """Count the nodes inside each module call, and those of them that the other side lacks."""
     total: Counter[str] = Counter()
     without: Counter[str] = Counter()
-    for path, node in program.walk() if program is not None and lone else ():
-        calls = {call.call for call in node.module_stack if call.call}
-        total.update(calls)
-        if (path, node.name) in lone:
-            without.update(calls)
+    if program is None or not lone:
+        return total, without
+    for graph in program.graphs.values():
+        nodes = {id(node.meta.get("nn_module_stack")): node for node in graph.nodes}
+        counts = Counter(id(node.meta.get("nn_module_stack")) for node in graph.nodes)
+        for stack, count in counts.items():
+            total.update(dict.fromkeys(_inside(nodes[stack]), count))
+    for path, name in lone:
+        graph = program.graphs[path]
+        without.update(_inside(graph[name]) if name in graph else ())
     return total, without
+
+
+def _inside(node: Node) -> set[str]:
+    return {call.call for call in node.module_stack if call.call}
 
 
 def _of_side(

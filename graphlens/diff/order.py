@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 
 from graphlens.diff.dialect.inputs import told_by_dynamo
 from graphlens.diff.matching import GraphMatch
@@ -12,25 +13,24 @@ from graphlens.program.graph import Graph
 from graphlens.program.value import TensorValue, Value, value_leaves
 
 
-def moved_pairs(match: GraphMatch) -> list[tuple[str, str]]:
-    """Return the pairs outside a longest run of pairs that both sides have in the same order.
+def moved_pairs(match: GraphMatch) -> list[tuple[int, int, str, str]]:
+    """Return the ranks and names of the pairs outside a longest run of pairs that both sides have in the same order.
 
     The run is found by patience sorting, O(n log n), and from the side whose names come first (from both where neither
     does), so that exchanging the two programs gives the same pairs.
     """
     if _in_order(match):
         return []
-    ranks_b = match.b.index
-    pairs = sorted(((match.a.index[a], ranks_b[b], a, b) for a, b in match.forward.items()))
-    names_b = [b for _, _, _, b in sorted(pairs, key=lambda pair: pair[1])]
-    names_a = [a for _, _, a, _ in pairs]
-    kept = set(pairs)
+    ranks_a, ranks_b = match.a.index, match.b.index
+    pairs = sorted([(ranks_a[a], ranks_b[b], a, b) for a, b in match.forward.items()])
+    by_b = sorted(pairs, key=itemgetter(1))
+    names_a, names_b = [pair[2] for pair in pairs], [pair[3] for pair in by_b]
+    kept = {pair[0] for pair in pairs}
     if names_a <= names_b:
-        kept &= {pairs[i] for i in _longest_increasing([pair[1] for pair in pairs])}
+        kept &= {pairs[i][0] for i in _longest_increasing([pair[1] for pair in pairs])}
     if names_b <= names_a:  # with equal names in equal order only what both sides keep is the same seen from either
-        pairs.sort(key=lambda pair: pair[1])
-        kept &= {pairs[i] for i in _longest_increasing([pair[0] for pair in pairs])}
-    return [(a, b) for one, two, a, b in sorted(pairs) if (one, two, a, b) not in kept]
+        kept &= {by_b[i][0] for i in _longest_increasing([pair[0] for pair in by_b])}
+    return [pair for pair in pairs if pair[0] not in kept]
 
 
 def _in_order(match: GraphMatch) -> bool:
@@ -72,8 +72,7 @@ def order_findings(match: GraphMatch, *, signed: bool = False) -> Iterator[tuple
     """
     moved = moved_pairs(match)
     inputs = _exchanged_inputs(match) if moved and not signed else frozenset()
-    for a, b in moved:
-        one, two = match.a.index[a], match.b.index[b]
+    for one, two, a, b in moved:
         aspect = ("place" if told_by_dynamo(match.a, match.b) else "input") if a in inputs else ""
         found = Finding(field="order", kind="moved", a=f"#{one}", b=f"#{two}", aspect=aspect, value_a=one, value_b=two)
         yield a, b, found

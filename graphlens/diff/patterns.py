@@ -28,6 +28,7 @@ _UNTOLD: Final = (
     "torch_fn",
     "source_fn_stack",
 )
+"""Families of fields of which a pattern does not say what became what."""
 _LONE: Final = {"only_a": "a", "lost": "a", "only_b": "b", "added": "b"}
 
 Edit = tuple[Slot | str, str, str, str, str, str, str]
@@ -177,10 +178,11 @@ def _edit(row: Mismatch, slots: tuple[Slots, Slots]) -> tuple[str, Edit]:
     region, slot = home_of(row, slots)
     at_program = row.node_a is None and row.node_b is None
     field = row.field.partition("[")[0] if at_program else row.field
-    told = row.family not in _UNTOLD and row.aspect != "ambiguous" and not (at_program and row.kind == "renamed")
+    if row.family in _UNTOLD or row.aspect == "ambiguous" or (at_program and row.kind == "renamed"):
+        return region, (slot, field, row.kind, row.aspect, row.where, "", "")
     named = row.aspect in ("rewired", "length") or row.field == "val.storage"
-    sides = [_NUMBERED_NAME.sub("", side) if named else side for side in (row.a, row.b)] if told else ["", ""]
-    if told and split_module(region)[0]:
+    sides = [_NUMBERED_NAME.sub("", side) if named else side for side in (row.a, row.b)]
+    if split_module(region)[0]:
         sides = [_names_inside(region).sub("…", side) if region in side else side for side in sides]
     return region, (slot, field, row.kind, row.aspect, row.where, sides[0], sides[1])
 

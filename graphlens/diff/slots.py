@@ -13,6 +13,7 @@ from graphlens.program.graph import modules_of
 from graphlens.program.program import ROOT, Program
 
 _STEP: Final = re.compile(r"_\d+(?=\.|$)")
+_LEAVES: Final = ("placeholder", "get_attr")
 _STATE: Final = ("weights", "constants", "aliasing", "module_call_graph")
 
 Slot = tuple[str, str, str, int]
@@ -36,16 +37,19 @@ def slots_of(program: Program | None) -> Slots:
         return Slots({}, (), {})
     inputs = tuple((spec.target or "", spec.argument) for spec in program.inputs)
     homes: dict[tuple[str, str], Home] = {}
-    seen: dict[tuple[str, str, str, str], int] = defaultdict(int)
     for path, graph in program.graphs.items():
+        seen: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         plain_path = _STEP.sub("", path)
+        places: dict[str, tuple[str, str, dict[str, int]]] = {}
         for node, module in zip(graph.nodes, modules_of(graph.nodes), strict=True):
-            region, inside = split_module(module)
-            home = region or path or module
-            target = node.target if node.op not in ("placeholder", "get_attr") else node.op
-            key = (home + "\0" + path, inside, plain_path, target)
-            homes[path, node.name] = (home, (plain_path, inside, target, seen[key]))
-            seen[key] += 1
+            if module not in places:
+                region, inside = split_module(module)
+                home = region or path or module
+                places[module] = home, inside, seen[home, inside]
+            home, inside, counts = places[module]
+            target = node.target if node.op not in _LEAVES else node.op
+            count = counts[target] = counts.get(target, -1) + 1
+            homes[path, node.name] = (home, (plain_path, inside, target, count))
     for fqn, argument in inputs:
         region, inside = split_module(fqn)
         if region and (ROOT, argument) in homes:

@@ -42,6 +42,8 @@ class ModuleCall(Struct, frozen=True, gc=False):
         Dynamo writes a module as it is reached in the frame, ``L['self'].layers[0]``; that is ``layers.0``.
         """
         path = self.path if self.path[:2] != "L[" else from_self(self.path)
+        if "@" not in self.key:
+            return path
         _, at, index = self.key.rpartition("@")
         return f"{path}@{index}" if at and index.isdigit() and "@" not in path else path
 

@@ -104,7 +104,11 @@ def _one_object(node: Node) -> bool:
 
 def _unseen(node: Node, storages: Storages) -> bool:
     """Whether nothing is written that would tell one of it from two."""
-    return _one_object(node) or storages.written.isdisjoint(storages.roots((node.name, *node.inputs)))
+    return (
+        not storages.written
+        or _one_object(node)
+        or storages.written.isdisjoint(storages.roots((node.name, *node.inputs)))
+    )
 
 
 def _key(node: Node, leader: Mapping[str, str]) -> object | None:
