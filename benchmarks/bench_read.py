@@ -55,7 +55,8 @@ def rows() -> list[dict[str, Any]]:
 def _row(name: str, ours: float, against: float, target: float, unit: str) -> dict[str, Any]:
     ratio = against / ours
     return {
-        "name": name, "ours": ours, "against": against, "ratio": ratio, "target": target, "unit": unit, "ok": ratio >= target,
+        "name": name, "ours": ours, "against": against, "ratio": ratio, "target": target, "least": True, "unit": unit,
+        "ok": ratio >= target,
     }  # fmt: skip
 
 

@@ -76,16 +76,20 @@ def compare(
         An option that does not exist, pins that contradict each other or name unknown nodes, or a program without a root
         graph or with two nodes of one name in a graph.
     """
-    from graphlens.diff.align import align
-    from graphlens.diff.settled import settle
-    from graphlens.diff.verify import check
-
     settings = make_settings(
         profile=profile, pins=pins, severities=severities, ignore=ignore, stack_trace=stack_trace, weights=weights
     )
     check_selectors((*settings.ignore, *settings.severities), (a, b))
     for side, program in (("a", a), ("b", b)):
         _check_program(side, program)
+    return _compare(a, b, settings)
+
+
+def _compare(a: Program, b: Program, settings: Settings) -> Diff:
+    from graphlens.diff.align import align
+    from graphlens.diff.settled import settle
+    from graphlens.diff.verify import check
+
     nodes = sum(map(len, a.graphs.values()))
     steps = phases(("aligning", "checking", "comparing"), nodes)
     with without_collector(), steps as done, remembered(a, b) as equal:

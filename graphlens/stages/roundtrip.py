@@ -10,7 +10,7 @@ from graphlens.errors import MissingDependencyError
 from graphlens.program.frozen import freeze
 from graphlens.progress import progress
 from graphlens.stages.catalog import RuntimeLike, StageLike, plan_runtimes, plan_stages, subject_of
-from graphlens.stages.part import Subject
+from graphlens.stages.part import Runtime, Stage, Subject
 from graphlens.stages.result import RoundTrip
 from graphlens.stages.rows import LeafRow
 from graphlens.stages.run_runtime import RuntimeOutcome, outcome, run_runtime
@@ -65,6 +65,13 @@ def roundtrip(
     planned = plan_stages(stages)
     ways = plan_runtimes(runtimes, planned)
     subject = subject_of(model, args, kwargs, dynamic_shapes, strict)
+    return _result(name or type(model).__name__, subject, *_run_all(subject, planned, ways))
+
+
+def _run_all(
+    subject: Subject, planned: Sequence[Stage], ways: Sequence[Runtime]
+) -> tuple[dict[str, StageOutcome], list[RuntimeOutcome], bool]:
+    """Run stages, then runtimes; say whether the user stopped it."""
     done: dict[str, StageOutcome] = {}
     ran: list[RuntimeOutcome] = []
     stopped = False
@@ -84,8 +91,14 @@ def roundtrip(
             )
             ran.append(result)
             bar.update()
+    return done, ran, stopped
+
+
+def _result(
+    name: str, subject: Subject, done: Mapping[str, StageOutcome], ran: Sequence[RuntimeOutcome], stopped: bool
+) -> RoundTrip:
     return RoundTrip(
-        name=name or type(model).__name__,
+        name=name,
         stage_rows=tuple(each.row for each in done.values()),
         runtime_rows=tuple(each.row for each in ran),
         leaf_rows=tuple(_leaf_rows(subject, ran)),

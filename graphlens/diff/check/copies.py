@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain, compress, repeat
 from math import copysign
 from operator import attrgetter, eq, is_
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from graphlens.diff.check.bench import Bench
 from graphlens.diff.check.foreign import KERNEL, unknown_name
 from graphlens.program.argument import Argument, Const, Ref, Seq
 from graphlens.program.graph import Node
 
+Nodes: TypeAlias = tuple[Node, ...]
 _T = TypeVar("_T")
 
 _EXACT = frozenset({Ref, int, str, bool, type(None), float, Seq, Const})
@@ -50,7 +51,7 @@ def unsettled(bench: Bench) -> Iterable[tuple[str, str]]:
     return [(name, name) for name in mate if name in closer] if closer else ()
 
 
-def _called_closer(nodes: Sequence[Node]) -> set[str]:
+def _called_closer(nodes: Nodes) -> set[str]:
     """Name the nodes that call what is not known by its name, or hold graphs."""
     foreign = {target for target in {n.target for n in nodes if n.op == "call_function"} if unknown_name(target)}
     return {
@@ -60,8 +61,8 @@ def _called_closer(nodes: Sequence[Node]) -> set[str]:
     }
 
 
-def _without(names: set[str], nodes: Sequence[Node]) -> Sequence[Node]:
-    return [node for node in nodes if node.name not in names] if names else nodes
+def _without(names: set[str], nodes: Nodes) -> Nodes:
+    return tuple([node for node in nodes if node.name not in names]) if names else nodes
 
 
 def _arguments(nodes: Iterable[Node]) -> list[Argument]:
@@ -85,7 +86,7 @@ def _plain(arguments: list[Argument]) -> bool:
     return NAMED.issuperset([const.kind for const in _of_type(Const, arguments)])
 
 
-def _same(a: Sequence[Node], b: Sequence[Node], arguments: list[Argument]) -> bool:
+def _same(a: Nodes, b: Nodes, arguments: list[Argument]) -> bool:
     """Whether the arguments of equal nodes, those of `a` given, are of equal types, signs and keywords."""
     others = _arguments(b)
     if list(map(type, arguments)) != list(map(type, others)):
@@ -95,7 +96,7 @@ def _same(a: Sequence[Node], b: Sequence[Node], arguments: list[Argument]) -> bo
     return signs[0] == signs[1] and words[0] == words[1]
 
 
-def _values_agree(bench: Bench, a: Sequence[Node], b: Sequence[Node]) -> bool:
+def _values_agree(bench: Bench, a: Nodes, b: Nodes) -> bool:
     """Whether what is recorded agrees, in every combination of two values that occurs."""
     ours, theirs = list(map(_VALUE, a)), list(map(_VALUE, b))
     occurring = dict(zip(zip(map(id, ours), map(id, theirs), strict=True), zip(ours, theirs, strict=True), strict=True))

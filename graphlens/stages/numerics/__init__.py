@@ -49,12 +49,7 @@ def numerics(
     MissingDependencyError
         torch is not installed.
     """
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"running programs needs torch >= 2.9 ({error}); pip install 'graphlens[torch]'"
-        ) from error
+    _require_torch()
     from graphlens.stages.numerics.repro import write_repro
     from graphlens.stages.numerics.run import Inputs, run_both
     from graphlens.stages.numerics.subject import example_inputs, subject_of
@@ -78,3 +73,12 @@ def numerics(
         interrupted=found.interrupted,
         write_repro=write,
     )
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"running programs needs torch >= 2.9 ({error}); pip install 'graphlens[torch]'"
+        ) from error
