@@ -10,7 +10,7 @@ from msgspec import structs
 from graphlens.diff.check.tied import tensor_key
 from graphlens.diff.exchanged import exchanged
 from graphlens.diff.fields_meta import MetaComparer
-from graphlens.diff.fields_signature import compare_signatures
+from graphlens.diff.fields_signature import RENAMED_CONSTANT, compare_signatures
 from graphlens.diff.fields_weights import Pairs, compare_stored, pair_stored
 from graphlens.diff.held import state_pairs
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
@@ -35,7 +35,11 @@ def compare_programs(matching: Matching, names: ModuleNames, mode: WeightsMode, 
     a, b = matching.a, matching.b
     both_complete = (a.origin.kind in _COMPLETE) == (b.origin.kind in _COMPLETE)
     if bool(a.inputs or a.outputs) == bool(b.inputs or b.outputs):
-        yield from compare_signatures((a.inputs, a.outputs), (b.inputs, b.outputs), matching.root)
+        stored = tuple({tensor.fqn for tensor in program.stored} for program in (a, b))
+        for finding in compare_signatures((a.inputs, a.outputs), (b.inputs, b.outputs), matching.root):
+            named = finding.aspect == RENAMED_CONSTANT
+            held = named and finding.value_a in stored[0] and finding.value_b in stored[1]
+            yield structs.replace(finding, aspect="") if named and not held else finding
     if both_complete:
         yield from _ranges(a, b, matching.renaming)
         yield from _texts(a, b)

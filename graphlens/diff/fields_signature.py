@@ -15,6 +15,7 @@ from graphlens.program.graph import Graph, Node
 from graphlens.program.parts import InputSpec, OutputSpec
 
 IndexPair = tuple[int | None, int | None]
+RENAMED_CONSTANT = "constant's name"
 _USER = ("user_input", "user_output", "loss_output")
 
 
@@ -156,7 +157,7 @@ def _spec(field: str, a: InputSpec | OutputSpec, b: InputSpec | OutputSpec) -> I
         kind: Kind = "renamed" if a.kind == b.kind and isinstance(a, InputSpec) else "changed"
         found = _changed(field, "target", a.target, b.target, kind)
         lifted = kind == "renamed" and a.kind == "constant_tensor"
-        yield structs.replace(found, aspect="constant's name") if lifted else found
+        yield structs.replace(found, aspect=RENAMED_CONSTANT) if lifted else found
     if not same_literal(a.constant, b.constant):
         yield _changed(field, "constant", a.constant, b.constant)
     ours, theirs = getattr(a, "persistent", None), getattr(b, "persistent", None)

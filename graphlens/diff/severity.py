@@ -88,6 +88,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("val", "changed", ANY): _wrong("the node makes another number"),
     ("val", "changed", "specialised"): _breaks("a size that was free is fixed, other inputs are refused or wrong"),
     ("val", "changed", "generalised"): _breaks("a size that was fixed is free"),
+    ("val", "added", "item"): _breaks("the node makes one more result"),
     ("val", "added", ANY): _debug("one side does not record what the node makes"),
     ("val.shape", ANY, ANY): _wrong("other elements are computed"),
     ("val.shape", "changed", "specialised"): _breaks("a size that was free is fixed, other inputs are refused or wrong"),

@@ -7,7 +7,7 @@ has no conjugate bit, which says nothing about a tensor that is not conjugated a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from graphlens.diff.renaming import Renaming
@@ -45,7 +45,14 @@ def compare_values(a: Value | None, b: Value | None, renaming: Renaming) -> Iter
         if isinstance(left, ContainerValue) and isinstance(right, ContainerValue):
             if left.kind != right.kind:
                 yield _changed("type", left.kind, right.kind, where, _container_aspect(left, right))
-            stack.extend(reversed(_items(where, left, right)))
+            ours, theirs = _by_step(left), _by_step(right)
+            yield from (
+                _lone_item(where + step, ours, theirs, step)
+                for step in {**ours, **theirs}
+                if (step in ours) != (step in theirs)
+            )
+            both = [(where + step, item, theirs[step]) for step, item in ours.items() if step in theirs]
+            stack.extend(reversed(both))
         else:
             yield from _compare_leaves(where, left, right, renaming)
 
@@ -74,10 +81,20 @@ def _container_aspect(a: ContainerValue, b: ContainerValue) -> str:
     return "" if "dict" in (a.kind, b.kind) else "container"
 
 
-def _items(where: str, a: ContainerValue, b: ContainerValue) -> list[tuple[str, Value | None, Value | None]]:
-    """Pair the items of two containers by key, else by position; an item that only one side has is paired with `None`."""
-    ours, theirs = _by_step(a), _by_step(b)
-    return [(where + step, ours.get(step), theirs.get(step)) for step in {**ours, **theirs}]
+def _lone_item(where: str, a: Mapping[str, Value | None], b: Mapping[str, Value | None], step: str) -> Finding:
+    """Make the finding of an item that one container has more, be it `None`: whoever picks from it counts."""
+    item = a[step] if step in a else b[step]
+    text = "None" if _nothing(item) else shorten(value_text(item))
+    return Finding(
+        field="val",
+        kind="lost" if step in a else "added",
+        a=text if step in a else "",
+        b="" if step in a else text,
+        where=where,
+        aspect="item",
+        value_a=a.get(step),
+        value_b=b.get(step),
+    )
 
 
 def _by_step(container: ContainerValue) -> dict[str, Value | None]:

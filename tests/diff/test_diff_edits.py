@@ -16,6 +16,7 @@ from graphlens.diff import compare
 from graphlens.program.argument import Map, Ref, Seq
 from graphlens.program.frozen import freeze
 from graphlens.program.graph import ModuleCall, Provenance
+from graphlens.program.value import ConstValue, ContainerValue, TensorValue
 
 SOME = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 BODIES = {"", "cond.true_fn", "cond.true_fn/cond.true_fn", "cond.true_fn/cond.false_fn", "cond.false_fn"} | {
@@ -302,3 +303,14 @@ def test_names_and_order_are_no_difference(seed):
     assert {(row.graph, row.node_a, row.field, row.kind) for row in found.rows} == {(path, name, field, kind)}, str(
         found
     )
+
+
+@pytest.mark.parametrize("more", [None, ConstValue(None), ConstValue(3), TensorValue(shape=(2,), dtype="float32")])
+def test_a_container_with_one_item_more(more):
+    """None counts as well: whoever picks from the container by number from its end picks another item."""
+    program = nested_program()
+    place = next((p, n.name) for p, n in program.walk() if isinstance(n.value, ContainerValue) and n.op != "output")
+    value = edits.node_at(program, place).value
+    longer = edits.edit_node(program, place, value=edits.replace(value, items=(*value.items, more)))
+    diff = check(program, longer, {(*place, place[1], "val", "added")})
+    assert (diff.rows[0].where, diff.rows[0].severity) == (f"[{len(value.items)}]", "breaks_pass")

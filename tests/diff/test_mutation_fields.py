@@ -30,6 +30,7 @@ NOT_COMPARED = {
     r"Versions\.(opset|verifiers) less": "older files do not record it",
     r"Program\.schemas (less|key)": "files record none; the proof says so",
     r"Program\.(sources|payloads|notices|origin)": "source text, unopened members, remarks: about the file",
+    r"Program\.folders": "folders left out by reading; the verdict names them, and PyTorch's own contract compares them",
     r"(Map\.items|meta\[custom\]/Map\.items) order": "a dict in metadata",
     r"meta\[nn_module_stack\] (less|key)": "may be empty, which says as much as none",
 }
