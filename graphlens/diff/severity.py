@@ -178,6 +178,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("schema_version", ANY, ANY): _cosmetic("the format it was written in"),
     ("opset_version", ANY, ANY): _cosmetic("the operator set it was written for"),
     ("proof", ANY, ANY): _wrong("the checker refuses to call the programs the same and nothing else says why"),
+    (ANY, "lost", ANY): _debug("metadata that only its own pass reads, and that export and saving do not keep", "pytorch#141640"),
     (ANY, ANY, ANY): _debug("metadata that only its own pass reads"),
 }  # fmt: skip
 
@@ -192,7 +193,7 @@ def rule_for(field: str, kind: str, aspect: str = "") -> Rule:
     for key in ((head, kind, aspect), (head, ANY, aspect), (ANY, ANY, aspect), (head, kind, ANY), (head, ANY, ANY)):
         if key in TABLE:
             return TABLE[key]
-    return TABLE[ANY, ANY, ANY]
+    return TABLE.get((ANY, kind, ANY), TABLE[ANY, ANY, ANY])
 
 
 Selector: TypeAlias = str | tuple[str, str]

@@ -378,6 +378,8 @@ def test_the_severity_table_is_whole():
     assert rule_for("kwargs", "changed", "literal") == rule_for("args", "changed", "literal")
     assert rule_for("weights[a.b]", "changed", "value").severity == "wrong_result"
     assert rule_for("some_private_key", "lost").severity == "debug_info"
+    assert rule_for("debug_handle", "lost").issue == "pytorch#141640"
+    assert not rule_for("debug_handle", "changed").issue
     for (field, _, _), rule in TABLE.items():
         assert rule.issue == "" or re.fullmatch(r"[\w/]+#\d+", rule.issue), field
 
