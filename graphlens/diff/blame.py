@@ -35,17 +35,17 @@ def blame(
     """
     lone = _lone(placed)
     program_level = [*program_level]
-    specs = {side: {spec.argument: spec for spec in given} for side, given in inputs.items()}
+    told = _Told(program_level, inputs)
     kept: list[Placed] = []
     for item in placed:
         operands = [key for key in _operands(item) if key in lone] if item.finding.inherited_from else []
         if not operands or _told(operands, lone) or _same_place(item, lone[operands[0]]):
             kept.append(item)
             continue
-        if any(_lifted(item.finding, key, lone, program_level, specs) for key in operands):
+        if any(_lifted(item.finding, key, lone, told) for key in operands):
             kept.append(item)
             continue
-        rows = [at for key in operands if (at := _row(program_level, key, lone[key], specs)) is not None]
+        rows = [at for key in operands if (at := told.row(key, lone[key])) is not None]
         for at in rows:
             program_level[at] = structs.replace(program_level[at], aspect=READ)
         kept.append(item if rows else item.inherited(""))
@@ -84,21 +84,15 @@ def _same_place(item: Placed, lone: Placed) -> bool:
     return computed and isinstance(item.finding.value_a, Ref) and isinstance(item.finding.value_b, Ref)
 
 
-def _lifted(
-    finding: Finding,
-    key: Key,
-    lone: Mapping[Key, Placed],
-    program_level: list[Finding],
-    specs: Mapping[str, Mapping[str, InputSpec]],
-) -> bool:
+def _lifted(finding: Finding, key: Key, lone: Mapping[Key, Placed], told: _Told) -> bool:
     """Whether the operand hands on a constant that is the very number that the other side has in its place."""
     number = finding.value_a if isinstance(finding.value_b, Ref) else finding.value_b
     while key in lone and type(number) in (int, float):
         node = lone[key].a or lone[key].b
         assert node is not None
         if node.op in _HELD:
-            at = _row(program_level, key, lone[key], specs)
-            held = program_level[at].value_a or program_level[at].value_b if at is not None else None
+            at = told.row(key, lone[key])
+            held = told.rows[at].value_a or told.rows[at].value_b if at is not None else None
             return isinstance(held, StoredTensor) and _holds(held, number)
         if lone[key].finding.aspect != "preserving" or len(node.inputs) != 1:
             return False
@@ -121,20 +115,27 @@ def _wrong(finding: Finding) -> bool:
     return rule_for(finding.field, finding.kind, finding.aspect).severity == "wrong_result"
 
 
-def _row(
-    program_level: list[Finding], key: Key, lone: Placed, specs: Mapping[str, Mapping[str, InputSpec]]
-) -> int | None:
-    """Find the row of the program about an input or attribute of one side: that of what it holds, else the signature's."""
-    finding = lone.finding
-    kind = "lost" if finding.kind == "only_a" else "added"
-    spec = specs[key[2]].get(key[1]) if key[0] == ROOT else None
-    held = spec.target if spec is not None else (finding.a or finding.b) if finding.aspect == "attribute" else None
-    found = None
-    for at, other in enumerate(program_level):
-        if other.kind != kind:
-            continue
-        if held is not None and other.field in (f"weights[{held}]", f"constants[{held}]"):
-            return at
-        if spec is not None and other.field.startswith("signature.inputs["):
-            found = at if spec in (other.value_a, other.value_b) else found
-    return found
+class _Told:
+    """The rows of the program that say that one side lacks an input, a weight or a constant."""
+
+    def __init__(self, rows: Sequence[Finding], inputs: Mapping[str, Sequence[InputSpec]]) -> None:
+        self.rows = rows
+        self._inputs = {side: {spec.argument: spec for spec in given} for side, given in inputs.items()}
+        self._fields: dict[tuple[str, str], int] = {}
+        self._specs: dict[tuple[str, object], int] = {}
+        for at, finding in enumerate(rows):
+            if finding.kind in ("lost", "added"):
+                self._fields.setdefault((finding.kind, finding.field), at)
+                if finding.field.startswith("signature.inputs["):
+                    self._specs[finding.kind, finding.value_a or finding.value_b] = at
+
+    def row(self, key: Key, lone: Placed) -> int | None:
+        """Find the row about an input or attribute of one side: that of what it holds, else the signature's."""
+        finding = lone.finding
+        kind = "lost" if finding.kind == "only_a" else "added"
+        spec = self._inputs[key[2]].get(key[1]) if key[0] == ROOT else None
+        held = spec.target if spec is not None else (finding.a or finding.b) if finding.aspect == "attribute" else None
+        for field in (f"weights[{held}]", f"constants[{held}]") if held is not None else ():
+            if (kind, field) in self._fields:
+                return self._fields[kind, field]
+        return None if spec is None else self._specs.get((kind, spec))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 
 from msgspec import structs
 
@@ -15,7 +17,8 @@ from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind
 from graphlens.diff.sizes import stands_for_numbers
 from graphlens.program.graph import Node
-from graphlens.program.program import Program
+from graphlens.program.parts import InputSpec
+from graphlens.program.program import ROOT, Program
 
 BODY = "body of an ambiguous call"
 
@@ -68,7 +71,8 @@ class LoneNodes:
         path, graph = ((match.path_a, match.a), (match.path_b, match.b))[side]
         node = graph[name]
         if node.op == "placeholder":
-            return _input_aspect((self.matching.a, self.matching.b)[side], path, name)
+            spec = self._inputs[side].get(name) if path == ROOT else None
+            return "input" if spec is None or spec.kind == "user_input" else "state"
         if node.op == "get_attr":
             return "attribute"
         if (node.op, node.target) == ("call_module", _GUARDS):
@@ -84,16 +88,30 @@ class LoneNodes:
             return "assertion"
         if stands_for_numbers(match, name, side=side):
             return "size"
-        if name in facts.picks and self._picked_again(match, facts, name, side):
+        if name in facts.picks and facts.source(name) in self._picked(match, facts, side):
             return "dead"
         if (hands_on(node, graph) or reshaped_again(node, graph)) and name not in self.handed.written(side, path):
             return "preserving"
         return ""
 
-    def _picked_again(self, match: GraphMatch, facts: Facts, name: str, side: int) -> bool:
-        """Whether a matched getitem picks the same item."""
-        source, partners = facts.source(name), match.backward if side else match.forward
-        return any(other != name and other in partners and facts.source(other) == source for other in facts.picks)
+    def _picked(self, match: GraphMatch, facts: Facts, side: int) -> AbstractSet[tuple[str, tuple[int, ...]]]:
+        """Name the items that matched getitems pick."""
+        key = side, match.path_a
+        if key not in self._items:
+            partners = match.backward if side else match.forward
+            self._items[key] = {facts.source(name) for name in facts.picks if name in partners}
+        return self._items[key]
+
+    @cached_property
+    def _items(self) -> dict[tuple[int, str], AbstractSet[tuple[str, tuple[int, ...]]]]:
+        return {}
+
+    @cached_property
+    def _inputs(self) -> tuple[Mapping[str, InputSpec], Mapping[str, InputSpec]]:
+        ours, theirs = (
+            {spec.argument: spec for spec in reversed(p.inputs)} for p in (self.matching.a, self.matching.b)
+        )
+        return ours, theirs
 
 
 def nodes_of_lone_graphs(
@@ -117,8 +135,3 @@ def nodes_of_lone_graphs(
 def _only(node: Node, kind: Kind, aspect: str) -> Finding:
     a, b = (node.target, "") if kind == "only_a" else ("", node.target)
     return Finding(field="target", kind=kind, a=a, b=b, aspect=aspect, value_a=a or None, value_b=b or None)
-
-
-def _input_aspect(program: Program, path: str, name: str) -> str:
-    spec = next((spec for spec in program.inputs if spec.argument == name), None) if path == "" else None
-    return "input" if spec is None or spec.kind == "user_input" else "state"

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from graphlens.diff.layers_text import is_counter, numbered, numbered_shape, ranges
-from graphlens.diff.modules import LoneModule
+from graphlens.diff.modules import LoneModule, holder_of
 from graphlens.diff.rows import Mismatch, family, rank
 from graphlens.diff.wording import UNDECIDED, became, phrase, place, plural, short, sides_text, times, verb, why_unclear
 
@@ -38,8 +38,9 @@ def fold(rows: Iterable[Mismatch], modules: Sequence[LoneModule] = ()) -> list[F
     together: dict[tuple[str, ...], list[LoneModule]] = {}
     for module in modules:
         together.setdefault((module.side, *numbered_shape(module.module)), []).append(module)
+    holder = holder_of(modules)
     for row in rows:
-        home = next((module for module in modules if module.holds(row)), None)
+        home = holder(row)
         if home is None:
             groups.setdefault(_alike(row), []).append(row)
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from typing import Literal as OneOf
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from graphlens.diff.rows import Mismatch
 from graphlens.program.graph import Node
@@ -30,15 +30,6 @@ class LoneModule(Struct, frozen=True, kw_only=True):
     nodes: int
     weights: int
     inside: tuple[str, ...]
-
-    def holds(self, row: Mismatch) -> bool:
-        """Whether a row says no more than that the module is on one side only."""
-        if _LONE.get(row.kind) != self.side:
-            return False
-        if row.node:
-            return row.field == "target" and row.module in self.inside
-        name = _name(row)
-        return bool(self.fqn) and (name == self.fqn or name.startswith(f"{self.fqn}."))
 
 
 def _name(row: Mismatch) -> str:
@@ -63,7 +54,13 @@ def lone_modules(rows: Sequence[Mismatch], a: Program | None, b: Program | None)
     names_b = {(row.graph_b or row.graph, row.node_b or "") for row in only if row.kind == "only_b"}
     calls_a, calls_b = _calls(a, names_a), _calls(b, names_b)
     found = [*_of_side(a, names_a, "a", (calls_a, calls_b)), *_of_side(b, names_b, "b", (calls_b, calls_a))]
-    return tuple(_weighed(module, rows) for module in found)
+    holder = holder_of(found)
+    weights: dict[tuple[str, str], set[str]] = {}
+    for row in rows if found else ():
+        home = holder(row) if row.family in ("weights", "constants") else None
+        if home is not None:
+            weights.setdefault((home.side, home.module), set()).add(row.field)
+    return tuple(structs.replace(each, weights=len(weights.get((each.side, each.module), ()))) for each in found)
 
 
 Names = set[tuple[str, str]]
@@ -113,13 +110,23 @@ def _of_side(
         yield LoneModule(module=call, fqn=fqn, side=side, nodes=len(modules), weights=0, inside=inside)
 
 
-def _weighed(module: LoneModule, rows: Iterable[Mismatch]) -> LoneModule:
-    held = {row.field for row in rows if row.family in ("weights", "constants") and module.holds(row)}
-    return LoneModule(
-        module=module.module,
-        fqn=module.fqn,
-        side=module.side,
-        nodes=module.nodes,
-        weights=len(held),
-        inside=module.inside,
-    )
+def holder_of(modules: Sequence[LoneModule]) -> Callable[[Mismatch], LoneModule | None]:
+    """Return what finds the first of these modules that holds a row."""
+    by_place: dict[tuple[str, str], LoneModule] = {
+        (module.side, path): module for module in reversed(modules) for path in module.inside
+    }
+    by_name: dict[tuple[str, str], LoneModule] = {
+        (module.side, module.fqn): module for module in reversed(modules) if module.fqn
+    }
+
+    def holder(row: Mismatch) -> LoneModule | None:
+        side = _LONE.get(row.kind)
+        if side is None:
+            return None
+        if row.node:
+            return by_place.get((side, row.module)) if row.field == "target" else None
+        parts = _name(row).split(".")
+        names = (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        return next((by_name[side, name] for name in names if (side, name) in by_name), None)
+
+    return (lambda _: None) if not modules else holder

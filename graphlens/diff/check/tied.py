@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 from graphlens.diff.check.live import Facts
 from graphlens.diff.check.storage import Sources
-from graphlens.program.parts import StoredTensor
+from graphlens.program.parts import InputSpec, StoredTensor
 from graphlens.program.program import ROOT, Program
 
 OTHER_NAME = "tied weight read under its other name"
@@ -43,17 +44,42 @@ class Tied:
         program reads; or nothing reads it, and no result of the signature is stored in it.
         """
         at = side == "b"
-        program, facts = self._sources.programs[at], self._sources.facts[at]
-        spec = next((spec for spec in program.inputs if spec.argument == name), None)
+        spec = self._specs[at].get(name)
         if self._sources.paths[at] != ROOT or spec is None or spec.kind not in _STORED:
             return ""
-        there = (each.target for each in self._sources.programs[not at].inputs)
-        if spec.target in there or any(output.target == spec.target for output in program.outputs):
+        if spec.target in self._named[at]:
             return ""  # its partner was left out, or it is written to
-        paired = set(self._sources.mate.values()) if at else self._sources.mate.keys()
-        if not paired.isdisjoint(self._groups[at].get(name, ())):
+        if not self._paired[at].isdisjoint(self._groups[at].get(name, ())):
             return OTHER_NAME
-        return "" if any(name in node.inputs and node.name in facts.live for node in facts.graph.nodes) else UNREAD
+        return "" if name in self._read[at] else UNREAD
+
+    @cached_property
+    def _specs(self) -> tuple[Mapping[str, InputSpec], Mapping[str, InputSpec]]:
+        first, second = ({spec.argument: spec for spec in reversed(p.inputs)} for p in self._sources.programs)
+        return first, second
+
+    @cached_property
+    def _named(self) -> tuple[AbstractSet[str | None], AbstractSet[str | None]]:
+        """For either side, what the other side takes by name, and what it writes to itself."""
+        a, b = self._sources.programs
+        first, second = (
+            {spec.target for spec in there.inputs} | {spec.target for spec in here.outputs}
+            for here, there in ((a, b), (b, a))
+        )
+        return first, second
+
+    @cached_property
+    def _paired(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        return self._sources.mate.keys(), frozenset(self._sources.mate.values())
+
+    @cached_property
+    def _read(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        """What live nodes of either side have as operands."""
+        first, second = (
+            {name for node in facts.graph.nodes if node.name in facts.live for name in node.inputs}
+            for facts in self._sources.facts
+        )
+        return first, second
 
     @cached_property
     def _groups(self) -> tuple[_Names, _Names]:
