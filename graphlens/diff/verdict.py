@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from graphlens.diff.folders import moved_files
 from graphlens.diff.folds import fold, modules_text
@@ -12,6 +12,8 @@ from graphlens.diff.wording import counts, following, phrase, plural
 
 if TYPE_CHECKING:
     from graphlens.diff.diff import Diff
+
+_FEW_EDITS: Final = 3
 
 
 def verdict(diff: Diff) -> str:
@@ -57,7 +59,7 @@ def roots(rows: tuple[Mismatch, ...]) -> tuple[Mismatch, ...]:
 def _different(diff: Diff) -> str:
     counted = roots(diff.rows)
     follow = len(diff.rows) - len(counted)
-    text = f"different: {counts(counted)}{_repeated(diff)}"
+    text = f"different: {_repeated(diff, counts(counted))}"
     text += f" ({following(follow, len(counted))})" if follow else ""
     if diff.proof.level in (IDENTICAL, UP_TO):
         text += f"; the computation itself is proved {_level(diff.proof)}"
@@ -81,12 +83,18 @@ def _first(diff: Diff, counted: tuple[Mismatch, ...]) -> str:
     return f"{named}; the first other is {phrase(other)}" if other is not None else named
 
 
-def _repeated(diff: Diff) -> str:
-    """Say that all roots are one edit made in many places."""
+def _repeated(diff: Diff, counted: str) -> str:
+    """Say with the counts by severity that the worst roots are few edits, each made in many places."""
     patterns = diff.pattern_rows
-    if len(patterns) != 1 or patterns[0].count < 2:
-        return ""
-    return f" (1 edit, in {plural(patterns[0].count, 'region')})"
+    worst = [each for each in patterns if each.severity == patterns[0].severity]
+    if not worst or len(worst) > _FEW_EDITS or min(each.count for each in worst) < 2:
+        return counted
+    regions = len({region for each in worst for region in each.regions})
+    text = f"({plural(len(worst), 'edit')}, in {plural(regions, 'region')})"
+    if len(worst) == len(patterns):
+        return f"{counted} {text}"
+    first, comma, others = counted.partition(", ")
+    return f"{first} {text}{comma}{others}"
 
 
 def _pytorch(diff: Diff) -> str:

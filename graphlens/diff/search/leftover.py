@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from graphlens.diff.search.evidence import witnesses
 from graphlens.diff.search.match import FREE, Match
-from graphlens.diff.search.table import GETITEM, SLOT_BITS, SLOT_MASK, Table, kind_of
+from graphlens.diff.search.table import GETITEM, Table
 
-_LARGEST = 256
 Entry = tuple[list[int], list[int], str]
 
 
@@ -59,90 +58,6 @@ def _pair_other_items(match: Match) -> None:
                 match.pair(i, j, "similar up to literals", 0.7, ("another item of the same container, by name",))
 
 
-def bundle_cuts(match: Match) -> int:
-    """Group free nodes of both sides that lie between the same matched nodes; return how many groups were made.
-
-    A group needs a matched user on both sides that takes the one where the other took the other, and none that takes
-    something else there: what came before a layer that is gone, say, was not made from the layer.
-    """
-    free_a, free_b = match.free()
-    part_a, part_b = _components(match.a, match.mate_a, free_a), _components(match.b, match.mate_b, free_b)
-    joined: dict[tuple[str, int], tuple[str, int]] = {}
-    for i, piece in part_a.items():
-        for use in match.a.users[i]:
-            v = match.mate_a[use >> SLOT_BITS]
-            slot = use & SLOT_MASK
-            there = match.b.operands[v] if v >= 0 else []
-            for q in there if match.a.commutative[use >> SLOT_BITS] else there[slot : slot + 1]:
-                if q in part_b:
-                    _join(joined, ("a", piece), ("b", part_b[q]))
-    passed_by = [("a", part_a[i]) for i in _passed_by(match.a, part_a, match.b, match.mate_a, match.mate_b)]
-    passed_by += [("b", part_b[j]) for j in _passed_by(match.b, part_b, match.a, match.mate_b, match.mate_a)]
-    apart = {_root(joined, piece) for piece in passed_by}
-    sides: dict[tuple[str, int], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for side, parts in (("a", part_a), ("b", part_b)):
-        for node, piece in parts.items():
-            sides[_root(joined, (side, piece))][side == "b"].append(node)
-    made = 0
-    for root, (ours, theirs) in sides.items():
-        if len(ours) == len(theirs) == 1 and kind_of(match.a, ours[0]) == kind_of(match.b, theirs[0]):
-            rung = _rung(match, ours[0], theirs[0])
-            made += match.pair(ours[0], theirs[0], f"similar up to {rung}", 0.6, ("between the same matched nodes",))
-        elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST and root not in apart:
-            size = f"{'1' if len(ours) == 1 else 'n'}:{'1' if len(theirs) == 1 else 'n'}"
-            match.bundle(sorted(ours), sorted(theirs), f"group {size}", 0.6, ("between the same matched nodes",))
-            made += 1
-    return made
-
-
-def _passed_by(here: Table, piece: dict[int, int], there: Table, mate: list[int], back: list[int]) -> Iterator[int]:
-    """Yield the nodes of pieces in whose place a matched user takes a matched node on the other side."""
-    for i in piece:
-        for use in here.users[i]:
-            user, slot = use >> SLOT_BITS, use & SLOT_MASK
-            operands = there.operands[mate[user]] if mate[user] >= 0 and not here.commutative[user] else []
-            if len(operands) == len(here.operands[user]) and back[operands[slot]] >= 0:
-                yield i
-
-
-def _rung(match: Match, i: int, j: int) -> str:
-    a, b = match.a.nodes[i], match.b.nodes[j]
-    return "literals" if a.target == b.target else "target"
-
-
-def _components(table: Table, mate: list[int], free: list[int]) -> dict[int, int]:
-    """Number the connected pieces of the free nodes that compute something."""
-    piece: dict[int, int] = {}
-    for start in free:
-        if start in piece or _fixed(table, start):
-            continue
-        piece[start] = start
-        stack = [start]
-        while stack:
-            i = stack.pop()
-            for near in [*table.operands[i], *(use >> SLOT_BITS for use in table.users[i])]:
-                if mate[near] == FREE and near not in piece and not _fixed(table, near):
-                    piece[near] = start
-                    stack.append(near)
-    return piece
-
-
-def _fixed(table: Table, i: int) -> bool:
-    return table.nodes[i].op in ("placeholder", "output", "get_attr")
-
-
-def _root(joined: dict[tuple[str, int], tuple[str, int]], piece: tuple[str, int]) -> tuple[str, int]:
-    while piece in joined:
-        piece = joined[piece]
-    return piece
-
-
-def _join(joined: dict[tuple[str, int], tuple[str, int]], x: tuple[str, int], y: tuple[str, int]) -> None:
-    left, right = _root(joined, x), _root(joined, y)
-    if left != right:
-        joined[right] = left
-
-
 def pair_named(match: Match, keys: tuple[list[int], list[int]], modules: tuple[list[int], list[int]]) -> int:
     """Pair free nodes that are alone with their key and surroundings on either side and have one name; return how many.
 
@@ -174,6 +89,13 @@ def interchangeable(
         if theirs and any(not witnesses(match, i, j).hard for i in ours[:4] for j in theirs[:4]):
             found.append((ours, theirs, _reason(match, ours, theirs)))
     return found
+
+
+def still_free(match: Match, entry: Entry) -> Entry | None:
+    """Return what is left of a class where some of it was taken since, `None` where that is nothing of one side."""
+    ours = [i for i in entry[0] if match.mate_a[i] == FREE]
+    theirs = [j for j in entry[1] if match.mate_b[j] == FREE]
+    return (ours, theirs, _reason(match, ours, theirs)) if ours and theirs else None
 
 
 def _pair_dead(match: Match, keys: tuple[list[int], list[int]]) -> None:

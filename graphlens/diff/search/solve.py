@@ -7,12 +7,13 @@ from functools import partial
 
 from graphlens.diff.search.called_modules import called_modules_step
 from graphlens.diff.search.colors import Painter, color_step
+from graphlens.diff.search.cuts import bundle_cuts, rewritten_with
 from graphlens.diff.search.duplicates import duplicates_step, prefer_names
 from graphlens.diff.search.in_place import closing_step, in_place_step
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
-from graphlens.diff.search.leftover import Entry, bundle_cuts, interchangeable, pair_named, pair_twins
-from graphlens.diff.search.match import FREE, GROUPED, Homes, Match
+from graphlens.diff.search.leftover import Entry, interchangeable, pair_named, pair_twins, still_free
+from graphlens.diff.search.match import GROUPED, Homes, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
@@ -21,6 +22,7 @@ from graphlens.diff.search.shifted import unshift_step
 from graphlens.diff.search.shifts import SMALLEST, shifts_step
 from graphlens.diff.search.similar import Modules, similar_step
 from graphlens.diff.search.singled import singled_step, unused_step
+from graphlens.diff.search.sites import Sites
 from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, own_weights, spread
 from graphlens.diff.search.symmetric import symmetric_step
 from graphlens.diff.search.table import Table, weaker_key
@@ -187,13 +189,14 @@ def _rest(match: Match, keys: Keys, modules: Modules) -> tuple[Entry, ...]:
     if not free_a or not free_b:
         return ()
     entries = interchangeable(match, keys, modules)
-    alone = [entry for entry in entries if len(entry[0]) == len(entry[1]) == 1]
-    _set_aside(match, [entry for entry in entries if entry not in alone])
+    several = [entry for entry in entries if len(entry[0]) > 1 or len(entry[1]) > 1]
+    sites = Sites(match) if several else None
+    aside = [entry for entry in several if sites is None or not rewritten_with(match, sites, *entry[:2])]
+    _set_aside(match, aside)
     bundle_cuts(match)  # what is the only one of its kind in a stretch that was rewritten went with it
-    gone = [e for e in alone if match.mate_a[e[0][0]] != FREE or match.mate_b[e[1][0]] != FREE]
-    left = [entry for entry in entries if entry not in gone]
-    _set_aside(match, [entry for entry in left if entry in alone])
-    return tuple(left)
+    left = [entry if entry in aside else still_free(match, entry) for entry in entries]
+    _set_aside(match, [entry for entry in left if entry is not None and entry not in aside])
+    return tuple(entry for entry in left if entry is not None)
 
 
 def _set_aside(match: Match, entries: list[Entry]) -> None:
