@@ -29,6 +29,9 @@ _FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
 _DERIVED: Final = ("tensor_meta", "example_value")
 """Metadata that repeats what the value says."""
 
+_OF_OPERANDS: Final = ("eager_input_vals",)
+"""Metadata that repeats what the values of the operands say."""
+
 _KEPT: Final = ACCEPTED_BY_RULE | {"dialect"}
 """Aspects of edits that nothing else of a node follows from."""
 
@@ -82,14 +85,14 @@ class Causes:
         key = (item.graph, a.name)
         if (field == "target" and key in self.reopened) or (field in _DERIVED and self.facets.get(key)):
             return a.name
+        if field in _OF_OPERANDS:
+            return self._of_another_value(item.graph, a)
         if field == "stack_trace":
             return a.name if item.finding.aspect == "generated" and key in self.rewritten else ""
         if field in ("args", "kwargs"):
             # another function has other arguments, but still works on the same operands
             if item.finding.aspect == "assertion":  # what is asserted of a value that is another follows from that
-                return next(
-                    (name for graph, name in self._operands(item.graph, a) if self.facets.get((graph, name))), ""
-                )
+                return self._of_another_value(item.graph, a)
             follows = key in self.retargeted
             follows = follows and (item.finding.aspect != "rewired" or self._same_operands(item.graph, a, b))
             return a.name if follows else self._resized.source(item)
@@ -104,6 +107,10 @@ class Causes:
             if any(facet in self.facets.get((graph, name), ()) for facet in wanted):
                 return name
         return self._through_a_rewrite(item, a, b, wanted)
+
+    def _of_another_value(self, path: str, a: Node) -> str:
+        """Return an operand of which another value is recorded, ``""`` if there is none."""
+        return next((name for graph, name in self._operands(path, a) if self.facets.get((graph, name))), "")
 
     def _through_a_rewrite(self, item: Placed, a: Node, b: Node, wanted: tuple[str, ...]) -> str:
         """Return an operand that is no other single node on the other side, and differs in the same facet from what stands there."""

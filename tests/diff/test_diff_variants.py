@@ -78,6 +78,16 @@ def test_another_batch_is_one_root_for_each_input(name):
     assert {row.field.partition(".")[0] for row in diff.rows} <= {"val", "args", "tensor_meta"}
 
 
+def test_recorded_inputs_of_an_operator_follow_from_its_operands():
+    a = read(models.exported("mixtral"))
+    diff = compare(a, again(name="mixtral", inputs=lambda each: torch.cat([each, each])))
+    assert roots(diff) == {("val.shape", "changed", "wrong_result"): 1}
+    recorded = [row for row in diff.rows if row.field == "eager_input_vals"]
+    assert len(recorded) == 6
+    for row in recorded:
+        assert row.inherited_from in a.graph[row.node_a].inputs
+
+
 def test_a_longer_text_is_one_root_for_llama_too():
     a = read(models.exported("llama"))
     diff = compare(a, again((torch.arange(24).reshape(2, 12) + 1,), name="llama"))

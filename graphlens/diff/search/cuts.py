@@ -42,6 +42,8 @@ def rewritten_with(match: Match, sites: Sites, ours: list[int], theirs: list[int
     counts: dict[Free, list[int]] = defaultdict(lambda: [0, 0])
     for side, nodes in enumerate((ours, theirs)):
         for i in nodes:
+            if (side, i) not in sites.above:
+                return False
             counts[sites.root((side, i))][side] += 1
     return len(counts) > 1 and all(x == y and _rewritten(match, sites.members[root]) for root, (x, y) in counts.items())
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from graphlens.diff.search.evidence import witnesses
 from graphlens.diff.search.match import FREE, Match
-from graphlens.diff.search.table import GETITEM, Table
+from graphlens.diff.search.table import GETITEM, SLOT_BITS, SLOT_MASK, Table
 
 Entry = tuple[list[int], list[int], str]
 
@@ -108,13 +108,18 @@ def _pair_dead(match: Match, keys: tuple[list[int], list[int]]) -> None:
             match.pair(i, j, "similar", 0.6, ("nothing depends on either, the same name",))
 
 
-def _classes(
-    table: Table, free: list[int], key: list[int], modules: list[int]
-) -> dict[tuple[int, int, int, int], list[int]]:
-    found: dict[tuple[int, int, int, int], list[int]] = defaultdict(list)
+def _classes(table: Table, free: list[int], key: list[int], modules: list[int]) -> dict[Hashable, list[int]]:
+    found: dict[Hashable, list[int]] = defaultdict(list)
     for i in free:
-        found[key[i], modules[i], len(table.operands[i]), len(table.users[i])].append(i)
+        found[key[i], modules[i], len(table.operands[i]), len(table.users[i]), _read_by(table, i)].append(i)
     return found
+
+
+def _read_by(table: Table, i: int) -> Hashable:
+    """Say what reads an input and in which place: the bias of a convolution is not the weight of a norm."""
+    if table.nodes[i].op != "placeholder":
+        return ()
+    return tuple(sorted((table.nodes[use >> SLOT_BITS].target, use & SLOT_MASK) for use in table.users[i]))
 
 
 def _reason(match: Match, ours: list[int], theirs: list[int]) -> str:
