@@ -17,6 +17,8 @@ from graphlens.diff.wording import plural, times
 from graphlens.program.program import ROOT, Program
 
 _NUMBERED_NAME: Final = re.compile(r"_\d+\b")
+_DIGEST: Final = re.compile(r"#[0-9a-f]+$")
+_STORED: Final = ("weights", "constants")
 _UNTOLD: Final = (
     "name",
     "stack_trace",
@@ -182,6 +184,8 @@ def _edit(row: Mismatch, slots: tuple[Slots, Slots]) -> tuple[str, Edit]:
         return region, (slot, field, row.kind, row.aspect, row.where, "", "")
     named = row.aspect in ("rewired", "length") or row.field == "val.storage"
     sides = [_NUMBERED_NAME.sub("", side) if named else side for side in (row.a, row.b)]
+    if row.family in _STORED and row.kind == "changed":
+        sides = [_DIGEST.sub("", side) for side in sides]  # the values of two weights are never the same edit otherwise
     if split_module(region)[0]:
         sides = [_names_inside(region).sub("…", side) if region in side else side for side in sides]
     return region, (slot, field, row.kind, row.aspect, row.where, sides[0], sides[1])
@@ -237,7 +241,7 @@ def _lone_text(row: Mismatch, rows: list[Mismatch]) -> str:
     targets = Counter(each.target for each in rows if each.node)
     most = ", ".join(times(target, count) for target, count in targets.most_common(3))
     more = ", …" if len(targets) > 3 else ""
-    weights = sum(each.family in ("weights", "constants") for each in rows)
+    weights = sum(each.family in _STORED for each in rows)
     state = f", {plural(weights, 'weight')}" if weights else ""
     return shorten(f"only in {_LONE[row.kind]}: {plural(targets.total(), 'node')} ({most}{more}){state}", 160)
 

@@ -125,8 +125,12 @@ def _outputs(border: Border) -> None:
         return
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         if not (_same_output(border, x, y) and border.same(x.argument, y.argument)):
-            message = f"output {i} is {x.kind} {x.target or ''} and {y.kind} {y.target or ''}"
+            message = f"output {i} is {_told(x)} and {_told(y)}"
             border.findings.refuse(ROOT, x.argument, y.argument, "outputs", message)
+
+
+def _told(spec: OutputSpec) -> str:
+    return f"{spec.kind} {spec.target or spec.argument}"
 
 
 def _same_output(border: Border, a: OutputSpec, b: OutputSpec) -> bool:

@@ -51,7 +51,7 @@ def witnesses(match: Match, i: int, j: int) -> Witnesses:
     ours, theirs = a.operands[i], b.operands[j]
     agree, soft, hard = _operand_witnesses(match, ours, theirs)
     operands = agree
-    if agree == 1 and not hard and _own_weight(match, i, j):
+    if agree == 1 and not hard and own_weight(match, i, j):
         agree = 2
     uses_a, uses_b = a.users[i], b.users[j]
     if uses_a and uses_b:
@@ -60,7 +60,7 @@ def witnesses(match: Match, i: int, j: int) -> Witnesses:
     return Witnesses(agree, soft, hard, operands, max(len(ours), len(theirs)))
 
 
-def _own_weight(match: Match, i: int, j: int) -> bool:
+def own_weight(match: Match, i: int, j: int) -> bool:
     """Whether both use one input of the program that nothing else uses: its name is a second witness."""
     for x in match.a.operands[i]:
         y = match.mate_a[x]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from graphlens.diff.dialect import called
-from graphlens.diff.search.evidence import Witnesses, near_operands, witnesses
+from graphlens.diff.search.evidence import Witnesses, near_operands, own_weight, witnesses
 from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.table import SLOT_BITS, Table, kind_of
 from graphlens.program.frames import frame_text, user_frame
@@ -52,6 +52,7 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
         ("operands", 0.25 * found.operands / operands if comparable else 0.1),
         ("what operands come from", 0.16 * near_operands(match, i, j) / operands if operands else 0.0),
         ("uses", 0.2 * min(1.0, (found.agree - found.operands) / uses) if uses else 0.0),
+        ("its own weight", 0.1 if a.target == b.target and own_weight(match, i, j) else 0.0),
         ("module", 0.1 if -1 != modules[0][i] == modules[1][j] else 0.0),
         ("name", 0.1 if a.name == b.name and not (_numbered(a) or _numbered(b)) else 0.0),
         ("source", 0.05 if source(a) and source(a) == source(b) else 0.0),
