@@ -20,16 +20,8 @@ _NUMBERED_NAME: Final = re.compile(r"_\d+\b")
 _DIGEST: Final = re.compile(r"#[0-9a-f]+$")
 _STORED: Final = ("weights", "constants")
 _UNTOLD: Final = (
-    "name",
-    "stack_trace",
-    "nn_module_stack",
-    "from_node",
-    "order",
-    "proof",
-    "seq_nr",
-    "torch_fn",
-    "source_fn_stack",
-)
+    "name", "stack_trace", "nn_module_stack", "from_node", "order", "proof", "seq_nr", "torch_fn", "source_fn_stack",
+)  # fmt: skip
 """Families of fields of which a pattern does not say what became what."""
 _LONE: Final = {"only_a": "a", "lost": "a", "only_b": "b", "added": "b"}
 
