@@ -15,6 +15,7 @@ from graphlens.diff.dead import settle_dead
 from graphlens.diff.derived import decomposed, derived, lost_in_group, of_one_module
 from graphlens.diff.effects import ASSERT, PURE
 from graphlens.diff.elements import ELEMENTS, in_other_words, same_elements
+from graphlens.diff.fed import inputs_told
 from graphlens.diff.fields_across import DIALECT, in_two_dialects, same_index, told_otherwise
 from graphlens.diff.fields_args import ArgumentComparer, argument_finding
 from graphlens.diff.fields_calls import CallComparer
@@ -53,11 +54,6 @@ class NodeComparer:
         """Which module became which."""
         return ModuleNames(self.matching)
 
-    @property
-    def _signed(self) -> bool:
-        """Whether signatures say which input of the root is which."""
-        return bool(self.matching.a.inputs and self.matching.b.inputs)
-
     @cached_property
     def _lone(self) -> LoneNodes:
         return LoneNodes(self.matching, self._handed)
@@ -68,7 +64,7 @@ class NodeComparer:
 
     def compare(self, match: GraphMatch) -> Iterator[Placed]:
         """Yield the differences of one pair of graphs, in the order of `a`, then what only `b` has."""
-        between = () if self._copied(match) else _between_nodes(match, signed=match.path_a == "" and self._signed)
+        between = () if self._copied(match) else _between_nodes(match, signed=inputs_told(self.matching, match))
         found = [settle_dead(self.matching, item) for item in (*self._pairs(match), *self._bundles(match))]
         found += [*self._lone.compare(match), *between]
         if found:

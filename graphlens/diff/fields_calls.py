@@ -8,6 +8,7 @@ from msgspec import structs
 
 from graphlens.diff.commute import commutes
 from graphlens.diff.containers import takes_either
+from graphlens.diff.fed import FED_ALIKE, OPERANDS, fed_alike
 from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
 from graphlens.diff.identifiers import IDENTIFIERS, identifiers
 from graphlens.diff.messages import are_messages, same_message
@@ -28,6 +29,10 @@ class CallComparer:
         """Yield what differs between the arguments of two matched nodes, with what a change of container means to them."""
         either = None
         for finding in self._arguments(a, b):
+            if a.subgraphs and finding.where.startswith(OPERANDS.get(a.target, "\0")):
+                alike = fed_alike(self.arguments.matching, self.arguments.match, a, b)
+                yield structs.replace(finding, aspect=FED_ALIKE) if alike else finding
+                continue
             if finding.aspect == "container":
                 if either is None:
                     either = takes_either(a, self.arguments.matching.schemas)

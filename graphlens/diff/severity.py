@@ -65,6 +65,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("target", "ambiguous", "refused"): _wrong("the checker accepts no assignment that was tried: something among them differs"),
     ("target", "ambiguous", ANY): _breaks("evidence does not say which became which, so a difference may hide here"),
     ("args", ANY, ANY): _wrong("the function is called on something else"),
+    ("args", ANY, "fed alike"): _breaks("the branches get the same values in other places, and what only one side hands them no branch reads; passes that count operands find others"),
     ("args", ANY, "same elements"): _breaks("the two operators are told otherwise what to do, and give the same elements"),
     ("args", ANY, "container"): _breaks(
         "a list is neither hashable nor a tuple: passes and higher-order ops that check or hash operands fail", "pytorch#145785"
