@@ -35,6 +35,9 @@ _OF_OPERANDS: Final = ("eager_input_vals",)
 _KEPT: Final = ACCEPTED_BY_RULE | {"dialect"}
 """Aspects of edits that nothing else of a node follows from."""
 
+_OWN: Final = ("name", "order")
+"""What follows from nothing else."""
+
 _EDITS: Final = ("op", "target", "args", "kwargs")
 
 _WRITTEN: Final = (*_EDITS, "name")
@@ -75,7 +78,8 @@ class Causes:
     def resolve(self, placed: Iterable[Placed]) -> Iterator[Placed]:
         """Yield the same differences, those that follow from another one marked."""
         for item in placed:
-            source = "" if item.finding.inherited_from else self._source(item)
+            known = item.finding.inherited_from or item.finding.field in _OWN
+            source = "" if known else self._source(item)
             yield item.inherited(source) if source else item
 
     def _source(self, item: Placed) -> str:

@@ -168,6 +168,9 @@ def _inputs_follow_signature(placed: list[Placed], program_level: list[Finding])
             lost = finding.kind == "lost"
             spec = finding.value_a if lost else finding.value_b
             arguments["only_a" if lost else "only_b", spec.argument] = finding.field
+    if not arguments:
+        yield from placed
+        return
     for item in placed:
         node = item.a or item.b
         key = (item.finding.kind, node.name if node is not None else "")
@@ -180,9 +183,10 @@ def _inputs_follow_weights(a: Program, placed: list[Placed], program_level: list
     changed = {
         (f.field, f"val.{f.where}") for f in program_level if f.field.startswith("weights[") and f.kind == "changed"
     }
-    fields = (
-        {spec.argument: f"weights[{spec.target}]" for spec in a.inputs if spec.target is not None} if changed else {}
-    )
+    if not changed:
+        yield from placed
+        return
+    fields = {spec.argument: f"weights[{spec.target}]" for spec in a.inputs if spec.target is not None}
     for item in placed:
         weight = fields.get(item.a.name, "") if item.graph == "" and item.a is not None else ""
         yield item.inherited(weight) if (weight, item.finding.field) in changed else item

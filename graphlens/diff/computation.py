@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from graphlens.diff.rows import family
@@ -35,6 +36,7 @@ _COMPUTATION: Final = frozenset(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def explains_refusal(field: str, kind: str, aspect: str) -> bool:
     """Whether a difference is of the sort that the checker refuses, so that nothing more need be said."""
     if aspect in ACCEPTED_BY_RULE or (field, kind) == ("target", "renamed"):

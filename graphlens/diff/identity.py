@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from graphlens.program.argument import argument_text
+from graphlens.program.argument import Ref, argument_text
 from graphlens.program.program import Program
 from graphlens.program.value import value_text
 
@@ -16,13 +16,16 @@ def program_identity(program: Program | None) -> dict[str, Any]:
         return {}
     state = hashlib.blake2b(digest_size=16)
     nodes = 0
+    values: dict[int, str] = {}
     for path, graph in program.graphs.items():
         state.update(f"graph {path}\n".encode("utf-8", "surrogatepass"))
         nodes += len(graph)
         for node in graph.nodes:
-            arguments = [*map(argument_text, node.args), *(f"{k}={argument_text(v)}" for k, v in node.kwargs.items())]
-            line = "\x1f".join(
-                (node.name, node.op, node.target, *arguments, value_text(node.value), node.stack_trace or "")
-            )
+            arguments = [each.node if type(each) is Ref else argument_text(each) for each in node.args]
+            arguments += [f"{k}={argument_text(v)}" for k, v in node.kwargs.items()]
+            value = values.get(id(node.value))
+            if value is None:
+                value = values[id(node.value)] = value_text(node.value)
+            line = "\x1f".join((node.name, node.op, node.target, *arguments, value, node.stack_trace or ""))
             state.update(line.encode("utf-8", "surrogatepass") + b"\x1e")
     return {"name": program.origin.name, "kind": program.origin.kind, "nodes": nodes, "digest": state.hexdigest()}

@@ -164,6 +164,8 @@ class Matching:
 
     def merged(self, match: GraphMatch) -> Merged:
         """What one side of a pair of graphs computes twice and the other perhaps once."""
+        if match.checked is not None:
+            return match.checked.merged
         found = self._merged.get(match.path_a)
         if found is None:
             facts = self.facts[0][match.path_a], self.facts[1][match.path_b]

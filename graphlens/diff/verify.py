@@ -73,6 +73,7 @@ class CheckedGraph:
     b: Facts
     mate: Mapping[str, str]
     closer: frozenset[str]
+    merged: Merged
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def check(
     constants = Constants(a, b, weights, equal, findings)
     values = Values(renaming, findings)
     proposed = _by_path(alignment, findings)
-    done: dict[tuple[int, int, int], frozenset[str]] = {}
+    done: dict[tuple[int, int, int], Bench] = {}
     checked: dict[str, CheckedGraph] = {}
     stack = [(ROOT, ROOT)]
     seen: set[str] = set()
@@ -115,7 +116,7 @@ def check(
         if key not in done or paths == (ROOT, ROOT):
             done[key] = _check_graph(a, b, graph, (fa, fb), mate, values, findings)
         if len(mate) == len(graph.pairs):
-            checked[paths[0]] = CheckedGraph(graph, fa, fb, mate, done[key])
+            checked[paths[0]] = CheckedGraph(graph, fa, fb, mate, frozenset(done[key].closer), done[key].merged)
         constants.attributes(paths, fa, fb, mate)
         stack.extend(reversed(_children(paths, fa, fb, mate, findings)))
         if paths == (ROOT, ROOT):
@@ -144,7 +145,7 @@ def _check_graph(
     mate: dict[str, str],
     values: Values,
     findings: Findings,
-) -> frozenset[str]:
+) -> Bench:
     fa, fb = facts
     schemas = {**a.schemas, **b.schemas}
     sources = Sources((a, b), (graph.path_a, graph.path_b), facts, mate)
@@ -157,7 +158,7 @@ def _check_graph(
     if graph.path_a != ROOT:
         check_inputs(graph.path_a, fa, fb, mate, findings)
     check_order(Sides(graph.path_a, fa, fb, mate, sources), findings)
-    return frozenset(bench.closer)
+    return bench
 
 
 def _children(
