@@ -55,10 +55,21 @@ export function showKeys(root: HTMLElement, actions: readonly KeyAction[]): void
     ),
     close,
   );
-  close.addEventListener("click", () => dialog.close());
+  // Left to itself the browser closes it and moves the focus a moment later, and a key that is pressed right after is lost.
+  const leave = () => {
+    dialog.close();
+    dialog.remove();
+  };
+  close.addEventListener("click", leave);
   dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    leave();
+  });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
+    if (event.target === dialog) leave();
   });
   root.append(dialog);
   dialog.showModal();
