@@ -8,7 +8,7 @@ from msgspec import structs
 
 from graphlens.diff.handed import HandedOn
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
-from graphlens.diff.rows import Finding, Kind, shorten
+from graphlens.diff.rows import Finding, Kind, shorten, shorten_apart
 from graphlens.program.argument import (
     Argument,
     Const,
@@ -181,12 +181,13 @@ def _flat(sequence: Seq) -> bool:
 
 
 def argument_finding(here: Place, kind: Kind, a: Argument, b: Argument, aspect: str, source: str = "") -> Finding:
-    """Make a finding about two arguments."""
+    """Make a finding about two arguments; of long ones the place is told where they part."""
+    texts = shorten_apart(argument_text(a), argument_text(b))
     return Finding(
         field=here[0],
         kind=kind,
-        a=shorten(argument_text(a)),
-        b=shorten(argument_text(b)),
+        a=texts[0],
+        b=texts[1],
         aspect=aspect,
         where=here[1],
         value_a=a,

@@ -13,7 +13,7 @@ from graphlens.diff.fields_args import ArgumentComparer, Place, argument_finding
 from graphlens.diff.identifiers import IDENTIFIERS, identifiers
 from graphlens.diff.messages import are_messages, same_message
 from graphlens.diff.opinfo import MISSING, OpInfo, find
-from graphlens.diff.rows import Finding, shorten
+from graphlens.diff.rows import Finding, shorten, shorten_apart
 from graphlens.program.argument import Argument, Const, Ref, Seq, argument_text, refs, same_argument
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import Value
@@ -222,7 +222,7 @@ _KERNEL_CHOICES = {"cudnn_enable", "cudnn_enabled"}
 
 def _respelled(place: Place, name: str, a: Argument, b: Argument, *, mine: bool) -> Finding:
     """Make a finding about an argument that went from position to keyword, or back."""
-    ours, theirs = shorten(argument_text(a)), shorten(argument_text(b))
+    ours, theirs = shorten_apart(argument_text(a), argument_text(b))
     return Finding(
         field=place[0],
         kind="changed",

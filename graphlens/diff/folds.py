@@ -129,7 +129,7 @@ def _items_text(folded: Fold) -> str:
     if not named:
         return f"{family(row.field)} {verb(row)} {count:,} times, for example {phrase(row)}"
     items = [item for item, _ in named]
-    example = f"for example {items[0]}{sides_text(named[0][1])}"
+    example = f"for example {short(items[0])}{sides_text(named[0][1])}"
     if all(map(is_counter, items)):
         return f"{family(row.field)}[{ranges({int(item) for item in items})}] {verb(row)}, {example}"
     return f"{family(row.field)} {verb(row)}: {count:,} in {numbered(items)}, {example}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from graphlens.diff.rows import LONGEST_NAME, shorten
+
 _DIGITS: Final = 10
 """Longer numbers are no counters."""
 
@@ -30,7 +32,9 @@ def numbered(paths: Sequence[str]) -> str:
         number = [int(path.split(".")[cut])] if cut < len(shape) else []
         patterns.setdefault(shape[: cut + 1], set()).update(number)
     texts = [".".join((*shape[:-1], ranges(found))) if found else ".".join(shape) for shape, found in patterns.items()]
-    return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
+    return ", ".join(shorten(text, LONGEST_NAME) for text in texts[:3]) + (
+        f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+    )
 
 
 def ranges(numbers: set[int], most: int = 6) -> str:

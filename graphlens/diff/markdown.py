@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphlens.diff.folds import fold, fold_text
 from graphlens.diff.layers_text import numbered
+from graphlens.diff.text import worth_telling
 from graphlens.diff.verdict import roots
 from graphlens.diff.wording import following, plural
 from graphlens.program.line import display
@@ -49,7 +50,7 @@ def to_markdown(diff: Diff, limit: int) -> str:
             lines += ["", f"and {plural(left, 'row')} more of {plural(len(folds) - limit, 'kind')}"]
         if len(counted) < len(diff.rows):
             lines += ["", f"{following(len(diff.rows) - len(counted), len(counted))}."]
-    repeated = [pattern for pattern in diff.pattern_rows if pattern.count > 1]
+    repeated = worth_telling(diff.pattern_rows)
     if repeated:
         lines += ["", "Edits that repeat:", "", "| severity | times | in | edit |", "| --- | ---: | --- | --- |"]
         for pattern in repeated[:_MOST_REPEATED]:

@@ -152,7 +152,7 @@ def _renumbered(match: GraphMatch, a: Storages, b: Storages) -> bool:
 def _sharing(own: Place, root_a: Place, root_b: Place, left: int | None, right: int | None) -> Finding:
     kind: Kind = "lost" if right is None else "added" if left is None else "changed"
     texts = [
-        "" if number is None else "its own" if root == own else f"of {root[side]}{root[2]}"
+        "" if number is None else "its own storage" if root == own else f"shares storage with {root[side]}{root[2]}"
         for side, (root, number) in enumerate(((root_a, left), (root_b, right)))
     ]
     return Finding(field="val.storage", kind=kind, a=texts[0], b=texts[1], where=own[2], value_a=left, value_b=right)

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import structs
 
 from graphlens.diff.computation import explains_refusal
-from graphlens.diff.rows import Mismatch, Pattern, Severity, rank, shorten
+from graphlens.diff.rows import Mismatch, Pattern, Severity, rank, shorten, shorten_apart
 from graphlens.diff.slots import Slot, Slots, gone_modules, held, home_of, slots_of, split_module
 from graphlens.diff.wording import plural, times
 from graphlens.program.program import ROOT, Program
@@ -224,7 +224,8 @@ def _one_text(row: Mismatch) -> str:
     if row.field == "name":
         return f"{row.target} renamed"
     at = f" of {row.target}" if row.target else ""
-    sides = f": {row.a} → {row.b}" if row.a and row.b and row.family not in _UNTOLD else ""
+    told = row.a and row.b and row.family not in _UNTOLD
+    sides = ": {} → {}".format(*shorten_apart(row.a, row.b, 60)) if told else ""
     return f"{row.where or row.field}{at} {row.kind}{sides}"
 
 

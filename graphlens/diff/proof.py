@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from graphlens.diff.rows import LONGEST_NAME, shorten
+from graphlens.diff.wording import plural
 from graphlens.program.frozen import EMPTY
 
 IDENTICAL: Final = "identical"
@@ -68,15 +70,17 @@ class Proof(Struct, frozen=True, kw_only=True):
         return self.level in (IDENTICAL, UP_TO)
 
     def __str__(self) -> str:
-        checked = f"{self.nodes} nodes and {self.edges} edges checked"
+        checked = f"{plural(self.nodes, 'node')} and {plural(self.edges, 'edge')} checked"
         if self.level == UP_TO:
             rules = ", ".join(f"{name} ({count})" for name, count in self.rules.items())
             text = f"identical up to {rules}; {checked}"
         elif self.level == DIFFERENT:
             first = self.refusals[0]
-            node = first.node_a or first.node_b
-            where = f" at {node} ({first.message})" if node else f": {first.message}"
-            text = f"different: {len(self.refusals):,} refused{', the first' * (len(self.refusals) > 1)}{where}"
+            node = shorten(first.node_a or first.node_b, LONGEST_NAME)
+            message = shorten(first.message, 2 * LONGEST_NAME)
+            where = f" at {node} ({message})" if node else f": {message}"
+            count = len(self.refusals)
+            text = f"different in {count:,} place{f's, the first{where}' if count > 1 else where}"
         elif self.level == UNKNOWN:
             text = f"unknown: {self.unknown[0]}" if self.unknown else "unknown"
         else:

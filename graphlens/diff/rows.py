@@ -13,6 +13,9 @@ Kind: TypeAlias = OneOf["changed", "lost", "added", "renamed", "moved", "only_a"
 SEVERITIES: Final[tuple[Severity, ...]] = ("wrong_result", "breaks_pass", "debug_info", "cosmetic")
 """Worst first."""
 
+LONGEST_NAME: Final = 160
+"""Characters of a name that a line of text shows; names of nodes and modules may be of any length."""
+
 PROGRAM: Final = "program"
 """What `Mismatch.graph` says of a difference that belongs to no node."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from graphlens.diff.folds import fold, folded_lines
 from graphlens.diff.layers_text import numbered
+from graphlens.diff.rows import Pattern, rank
 from graphlens.diff.wording import following
 from graphlens.program.line import display
 
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
 
 _MOST_REPEATED: Final = 10
+
+
+def worth_telling(patterns: Iterable[Pattern]) -> list[Pattern]:
+    """Return the edits that were made in several layers; of debug information and looks the folded lines say enough."""
+    return [pattern for pattern in patterns if pattern.count > 1 and rank(pattern.severity) <= rank("breaks_pass")]
 
 
 def to_text(diff: Diff, limit: int) -> str:
@@ -34,7 +41,7 @@ def to_text(diff: Diff, limit: int) -> str:
 
 def _repeated(diff: Diff) -> list[str]:
     """List the edits that were made in several layers, with those layers."""
-    repeated = [pattern for pattern in diff.pattern_rows if pattern.count > 1]
+    repeated = worth_telling(diff.pattern_rows)
     lines = [f"  {p.count:,} times, in {numbered(p.regions)}: {p.pattern}" for p in repeated[:_MOST_REPEATED]]
     left = len(repeated) - len(lines)
     lines += [f"  and {left:,} more"] if left else []

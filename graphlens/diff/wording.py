@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from graphlens.diff.rows import PROGRAM, Mismatch, rank, shorten
+from graphlens.diff.rows import LONGEST_NAME, PROGRAM, Mismatch, rank, shorten, shorten_apart
 
 _TEXT_LIMIT: Final = 72
 _TOLD_BY_ASPECT: Final = {
@@ -41,18 +41,22 @@ def following(count: int, roots: int) -> str:
 
 def place(row: Mismatch) -> str:
     """Say where a row is: the node, the nested graph, the module and the line."""
-    around = [f"graph {row.graph}"] if row.graph not in ("", PROGRAM) else []
-    around += [text for text in (row.module, row.source) if text]
+    around = [f"graph {_name(row.graph)}"] if row.graph not in ("", PROGRAM) else []
+    around += [_name(text) for text in (row.module, row.source) if text]
     name = row.node_a if row.node_a == row.node_b or row.node_b is None else row.node_b
     if row.node_a is not None and row.node_b is not None and row.node_a != row.node_b:
-        name = f"{row.node_a} → {row.node_b}"
-    return (name or row.graph) + (f" ({', '.join(around)})" if around else "")
+        return f"{_name(row.node_a)} → {_name(row.node_b)}" + (f" ({', '.join(around)})" if around else "")
+    return _name(name or row.graph) + (f" ({', '.join(around)})" if around else "")
+
+
+def _name(text: str) -> str:
+    return shorten(text, LONGEST_NAME)
 
 
 def phrase(row: Mismatch) -> str:
     """Say what one row says, without its severity: ``args[1] changed on add_3 (layers.0): 2 → 3``."""
     if row.node_a is None and row.node_b is None:
-        subject = row.field if row.graph in ("", PROGRAM) else f"{row.field} of graph {row.graph}"
+        subject = _name(row.field) + (f" of graph {_name(row.graph)}" if row.graph not in ("", PROGRAM) else "")
         return f"{subject} {verb(row)}{sides_text(row)}"
     if row.field == "target" and row.kind in ("only_a", "only_b"):
         return f"{place(row)} is only in {row.kind[-1]}: {row.target}"
@@ -96,7 +100,7 @@ def verb(row: Mismatch) -> str:
 def sides_text(row: Mismatch) -> str:
     if row.aspect == "layout":
         return ""
-    a, b = short(row.a), short(row.b)
+    a, b = shorten_apart(row.a, row.b, _TEXT_LIMIT) if row.a and row.b else (short(row.a), short(row.b))
     if row.family in _STORED and row.aspect == "value":
         b = _digest_only(a, b)
     if row.aspect == "exchanged" and row.family in _STORED:

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from graphlens.diff.folds import fold, fold_text
 from graphlens.diff.verdict import roots
-from graphlens.diff.wording import following
+from graphlens.diff.wording import following, plural
 from graphlens.program.line import display
 from graphlens.view import facts, payload
 from graphlens.view.draw.marks import Marks
@@ -71,7 +71,7 @@ def proof_text(proof: Any) -> str:
     refused = bool(proof.refusals)  # then nothing else matters of what it would have rested on
     parts = [str(proof) if refused else f"{proof.level}{f' [{rules}]' if rules else ''}"]
     if proof.nodes:
-        parts.append(f"{proof.nodes} nodes and {proof.edges} edges compared")
+        parts.append(f"{plural(proof.nodes, 'node')} and {plural(proof.edges, 'edge')} compared")
     parts += [] if refused else [f"assuming {assumption}" for assumption in proof.assumptions]
     parts += [f"undecided: {unknown}" for unknown in proof.unknown]
     return "; ".join(parts)

@@ -5,13 +5,24 @@ const SVG = "http://www.w3.org/2000/svg";
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 export type Child = Node | string | null | undefined | false;
 
+/** Control characters but tab and newline, and what turns the direction of text around. */
+const UNSEEN = /(?![\t\n])[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** Text as it is shown: what cannot be seen, or would hide or turn around other text, is written out. */
+export const shown = (text: string): string =>
+  text.replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** Attributes that people read or hear. */
+const READ = new Set(["title", "aria-label"]);
+
 function fill(element: Element, attributes: Attributes, children: readonly Child[]): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;
-    element.setAttribute(name, value === true ? "" : String(value));
+    const text = value === true ? "" : String(value);
+    element.setAttribute(name, READ.has(name) ? shown(text) : text);
   }
   for (const child of children) {
-    if (child) element.append(child);
+    if (child) element.append(typeof child === "string" ? shown(child) : child);
   }
 }
 
@@ -66,5 +77,6 @@ export function icon(path: string): SVGSVGElement {
 
 /** Put other children in place of those there. */
 export function replace(element: Element, ...children: Child[]): void {
-  element.replaceChildren(...children.filter((child): child is Node | string => Boolean(child)));
+  const kept = children.filter((child): child is Node | string => Boolean(child));
+  element.replaceChildren(...kept.map((child) => (typeof child === "string" ? shown(child) : child)));
 }

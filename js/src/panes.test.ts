@@ -55,6 +55,14 @@ describe("details", () => {
     expect(text(pane.element.querySelector("h2"))).toBe(name);
     expect(document.querySelectorAll("img, script").length).toBe(0);
   });
+
+  it("write out what would turn text around or hide it", () => {
+    const name = "a\u202eb\u001b[31m\u2066c";
+    const pane = new Details(docOf([{ key: name, label: name, sub: name }]), { onBox: () => {}, onRegion: () => {} });
+    pane.show(0);
+    expect(text(pane.element.querySelector("h2"))).toBe("a\\u202eb\\u001b[31m\\u2066c");
+    expect(text(pane.element)).not.toMatch(/[\u202e\u2066]/);
+  });
 });
 
 describe("the outline", () => {

@@ -4,7 +4,7 @@ import { categoryOf } from "./category";
 import { BOX, headerWidth, regionLine, SMALL, TITLE } from "./content";
 import { boxClass, type Differences, MARKS, type Mark, markOf, tallyClass, tallyText } from "./differences";
 import { type Doc, nodeName } from "./doc";
-import { s } from "./dom";
+import { s, shown } from "./dom";
 import type { Label } from "./edge_labels";
 import { pathData } from "./geometry";
 import { BORDER, isRegion, regionEntity, regionOf } from "./lift";
@@ -64,7 +64,7 @@ export function drawShape(drawing: Drawing, shape: Shape): SVGGElement {
       x: line.kind === "tag" ? left + 12 : left,
       y,
     });
-    text.append(line.text);
+    text.append(shown(line.text));
     if (line.kind === "tag")
       group.append(s("path", { class: "gl-tag-arrow", d: `M${left + 4} ${y}v-8m-3 3l3 -3l3 3` }));
     if (line.box >= 0) text.dataset.box = String(line.box);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from diff import edits
@@ -16,6 +17,7 @@ from graphlens.diff.layers_text import numbered
 from graphlens.diff.modules import LoneModule, lone_modules
 from graphlens.diff.rows import Mismatch
 from graphlens.diff.verdict import roots
+from graphlens.program.argument import Seq
 
 
 def layers(count: int):
@@ -150,3 +152,44 @@ def test_a_line_speaks_of_one_argument_of_one_function_only():
     lines = [line for line in str(compare(original, edited)).splitlines() if line.startswith("  ")]
     assert any("args[0] lost on sin " in line for line in lines)
     assert any("args[1] lost on mul " in line for line in lines)
+
+
+@pytest.mark.parametrize("at", [0, 500, 999])
+def test_of_long_literals_the_place_is_shown_where_they_part(at):
+    program = nested_program()
+    place = edits.calls(program)[0]
+    node = edits.node_at(program, place)
+    numbers = tuple(range(1000, 2000))
+    sides = [
+        edits.edit_node(program, place, args=(*node.args, Seq("list", items)))
+        for items in (numbers, (*numbers[:at], 77, *numbers[at + 1 :]))
+    ]
+    diff = compare(*sides)
+    (row,) = [row for row in diff.rows if row.family == "args"]
+    pattern = next(p.pattern for p in diff.pattern_rows if node.target in p.pattern)
+    for a, b in ((row.a, row.b), diff.verdict.split(": ")[-1].split(" → "), pattern.split(": ")[-1].split(" → ")):
+        assert str(numbers[at]) in a
+        assert re.search(r"\b77\b", b)
+
+
+def test_names_of_any_length_leave_lines_that_can_be_read():
+    program = nested_program()
+    place = edits.calls(program, lambda node: node.target == "aten.sin.default")[0]
+    long, _ = edits.rename(program, place, "n" * 10_000)
+    edited, _ = edits.change_target(long, (place[0], "n" * 10_000))
+    diff = compare(program, edited)
+    assert diff.rows
+    for text in (str(diff), diff.to_markdown(), diff.verdict, diff.to_junit()):
+        assert max(map(len, text.splitlines())) < 2_000
+
+
+def test_edits_of_debug_information_are_not_told_twice():
+    program = nested_program()
+    bare = program
+    for place in edits.calls(program):
+        bare = edits.with_meta(bare, place, stack_trace=None)
+    diff = compare(program, bare)
+    assert {row.severity for row in diff.rows} == {"debug_info"}
+    assert any(pattern.count > 1 for pattern in diff.pattern_rows)
+    assert "edits that repeat" not in str(diff)
+    assert "Edits that repeat" not in diff.to_markdown()
