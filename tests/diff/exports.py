@@ -93,3 +93,17 @@ def nested_export() -> torch.export.ExportedProgram:
 @lru_cache(maxsize=1)
 def nested_program() -> Program:
     return read(nested_export())
+
+
+def dynamo(model: nn.Module, *args, dynamic: bool | None = None, **kwargs) -> torch.fx.GraphModule:
+    """Return the graph that Dynamo makes of a model."""
+    found: list[torch.fx.GraphModule] = []
+
+    def keep(graph, _):
+        found.append(graph)
+        return graph.forward
+
+    torch._dynamo.reset()
+    with torch.no_grad():
+        torch.compile(model, backend=keep, fullgraph=True, dynamic=dynamic)(*args, **kwargs)
+    return found[0]

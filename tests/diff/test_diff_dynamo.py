@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 import torch
 from diff import models
-from diff.exports import Block, export
+from diff.exports import Block, dynamo, export
 from msgspec import structs
 from torch import nn
 from torch.nn import functional
@@ -23,19 +23,6 @@ from graphlens.program.value import TensorValue
 from graphlens.read import read
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-def dynamo(model: nn.Module, *args, dynamic: bool | None = None, **kwargs) -> torch.fx.GraphModule:
-    found: list[torch.fx.GraphModule] = []
-
-    def keep(graph, _):
-        found.append(graph)
-        return graph.forward
-
-    torch._dynamo.reset()
-    with torch.no_grad():
-        torch.compile(model, backend=keep, fullgraph=True, dynamic=dynamic)(*args, **kwargs)
-    return found[0]
 
 
 @cache

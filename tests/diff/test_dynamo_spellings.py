@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import torch
-from diff.exports import export
+from diff.exports import dynamo, export
 from torch import nn
 
 from graphlens.diff import compare
@@ -22,19 +22,6 @@ class Told(nn.Module):
 
     def forward(self, *args):
         return self.function(*args)
-
-
-def dynamo(model: nn.Module, *args) -> torch.fx.GraphModule:
-    found: list[torch.fx.GraphModule] = []
-
-    def keep(graph, _):
-        found.append(graph)
-        return graph.forward
-
-    torch._dynamo.reset()
-    with torch.no_grad():
-        torch.compile(model, backend=keep, fullgraph=True)(*args)
-    return found[0]
 
 
 def diff_of(ours, theirs, *args):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from graphlens.diff.search.in_place import rung_between
 from graphlens.diff.search.match import Match
 from graphlens.diff.search.sites import Free, Sites
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table, kind_of
@@ -29,7 +30,7 @@ def bundle_cuts(match: Match) -> int:
     for root, (ours, theirs) in found.items():
         notes = ("used by the same rewritten nodes",) if root in sites.shared else ("between the same matched nodes",)
         if len(ours) == len(theirs) == 1 and kind_of(match.a, ours[0]) == kind_of(match.b, theirs[0]):
-            made += match.pair(ours[0], theirs[0], f"similar up to {_rung(match, ours[0], theirs[0])}", 0.6, notes)
+            made += match.pair(ours[0], theirs[0], rung_between(match, ours[0], theirs[0]), 0.6, notes)
         elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST and root not in apart:
             size = f"{'1' if len(ours) == 1 else 'n'}:{'1' if len(theirs) == 1 else 'n'}"
             match.bundle(sorted(ours), sorted(theirs), f"group {size}", 0.6, notes)
@@ -64,8 +65,3 @@ def _passed_by(here: Table, nodes: list[int], there: Table, mate: list[int], bac
             operands = there.operands[mate[user]] if mate[user] >= 0 and not here.commutative[user] else []
             if len(operands) == len(here.operands[user]) and back[operands[slot]] >= 0:
                 yield i
-
-
-def _rung(match: Match, i: int, j: int) -> str:
-    a, b = match.a.nodes[i], match.b.nodes[j]
-    return "literals" if a.target == b.target else "target"

@@ -13,7 +13,7 @@ def in_place_step(match: Match, modules: Modules) -> int:
     for i in match.free()[0]:
         j = _in_its_place(match, i)
         if j >= 0 and modules[0][i] == modules[1][j] and kind_of(match.a, i) == kind_of(match.b, j) == "call_function":
-            made += match.pair(i, j, _rung(match, i, j), 0.6, ("between the same matched nodes",))
+            made += match.pair(i, j, rung_between(match, i, j), 0.6, ("between the same matched nodes",))
     return made
 
 
@@ -56,12 +56,15 @@ def closing_step(match: Match, modules: Modules) -> int:
     for i, j in found.items():
         if [found.get(p, match.mate_a[p]) for p in match.a.operands[i]] != match.b.operands[j]:
             return 0
-    made = sum(match.pair(i, found[i], _rung(match, i, found[i]), 0.9, ("everything around it agrees",)) for i in other)
+    made = sum(
+        match.pair(i, found[i], rung_between(match, i, found[i]), 0.9, ("everything around it agrees",)) for i in other
+    )
     rest = (pair for pair in found.items() if pair[0] not in other)
     return made + match.pair_all(rest, "propagated", 0.95, ("everything agrees so but one call that was replaced",))
 
 
-def _rung(match: Match, i: int, j: int) -> str:
+def rung_between(match: Match, i: int, j: int) -> str:
+    """Name the evidence of a pair whose surroundings agree: only its literals may differ, or what it calls."""
     same = match.a.nodes[i].target == match.b.nodes[j].target
     return f"similar up to {'literals' if same else 'target'}"
 
