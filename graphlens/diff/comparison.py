@@ -13,6 +13,7 @@ from graphlens.diff.fields import NodeComparer
 from graphlens.diff.fields_lone import nodes_of_lone_graphs
 from graphlens.diff.fields_program import compare_programs
 from graphlens.diff.innocent import with_own_roots
+from graphlens.diff.left_out import keep
 from graphlens.diff.matching import Matching
 from graphlens.diff.placed import Placed
 from graphlens.diff.profile import pytorch_findings
@@ -128,7 +129,7 @@ def _judge(matching: Matching, proof: Proof, settings: Settings, equal: Equal) -
         placed = _everything(matching, settings, equal)
         placed = with_refusals(matching, placed, proof)
     rows = tuple(map(_Rows(judge).of, placed))
-    kept = tuple(row for row in rows if not _ignored(row, settings)) if settings.ignore else rows
+    kept = keep(rows, lambda row: not _ignored(row, settings)) if settings.ignore else rows
     return Diff(
         a=matching.a,
         b=matching.b,

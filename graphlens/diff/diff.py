@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphlens.diff.alignment import Alignment
 from graphlens.diff.evidence import node_rows
 from graphlens.diff.explain import explain
+from graphlens.diff.left_out import keep
 from graphlens.diff.modules import LoneModule, lone_modules
 from graphlens.diff.patterns import make_patterns
 from graphlens.diff.proof import Proof
@@ -159,7 +160,7 @@ class Diff(Displayable):
             Something given is neither a field nor a pair of field and kind, or nothing knows such a field.
         """
         check_only(fields, self.rows, (self.a, self.b))
-        kept = tuple(row for row in self.rows if any(selects(s, row.field, row.kind) for s in fields))
+        kept = keep(self.rows, lambda row: any(selects(s, row.field, row.kind) for s in fields))
         stored = {key: value for key, value in self.stored.items() if key not in ("verdict", "patterns", "modules")}
         return replace(self, rows=kept, ignored=self.ignored + len(self.rows) - len(kept), stored=stored)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from graphlens.diff.opinfo import MISSING, find
 from graphlens.diff.renaming import Renaming
-from graphlens.program.argument import Argument, same_argument
+from graphlens.diff.told import as_recorded, dimension
+from graphlens.program.argument import same_argument
 from graphlens.program.graph import Node
 from graphlens.program.value import ContainerValue, TensorValue, Value
 
@@ -35,27 +35,18 @@ _CASTS: Final = frozenset(
 def same_elements(a: Node, b: Node, renaming: Renaming, schemas: Mapping[str, str]) -> bool:
     """Whether two calls of different operators give the same elements, if they work on the same operand."""
     x, y = a.target, b.target
+    if not (as_recorded(a, schemas) and as_recorded(b, schemas)):
+        return False
     if any(x in family and y in family for family in _SAME_ARGUMENTS):
         return True
     if {x, y} <= _SPLITS:
-        return same_argument(_dim(a, schemas), _dim(b, schemas)) and _same_forms(a.value, b.value, renaming)
+        return same_argument(dimension(a, schemas), dimension(b, schemas)) and _same_forms(a.value, b.value, renaming)
     return {x, y} <= _CASTS and _same_forms(a.value, b.value, renaming)
 
 
 def in_other_words(a: Node, b: Node) -> bool:
     """Whether other literals are no difference of their own between two such calls: what they mean shows in the result."""
     return any({a.target, b.target} <= family for family in (_SPLITS, _CASTS))
-
-
-def _dim(node: Node, schemas: Mapping[str, str]) -> Argument:
-    info = find(node.target, schemas)
-    at = info.index.get("dim", -1) if info is not None else -1
-    if info is None or at < 0:
-        return None
-    if at < len(node.args):
-        return node.args[at]
-    default = info.parameters[at].default
-    return node.kwargs.get("dim", None if default is MISSING else default)  # type: ignore[arg-type]
 
 
 def _same_forms(a: Value | None, b: Value | None, renaming: Renaming) -> bool:

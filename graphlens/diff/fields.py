@@ -125,6 +125,7 @@ class NodeComparer:
         if a.target != b.target and (a.op != b.op or a.op not in ("placeholder", "output") or _starred(a, b)):
             found = _texts("target", "renamed" if a.op == b.op == "get_attr" else "changed", a.target, b.target)
             alike = same_elements(a, b, self.matching.renaming, self.matching.schemas)
+            alike = alike and not self._handed.either_read_by_place(match, a, b)
             size = a.op != b.op and isinstance(a.value, SymValue) and isinstance(b.value, SymValue)
             yield structs.replace(found, aspect=ELEMENTS if alike else "size" if size else "")
         elif a.code != b.code and a.code and b.code:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from graphlens.diff.check.live import Facts
 from graphlens.diff.effects import ASSERT, PURE
-from graphlens.diff.handed import HandedOn, hands_on, reshaped_again
+from graphlens.diff.handed import HandedOn
 from graphlens.diff.matching import GraphMatch, Matching
 from graphlens.diff.placed import Placed, place
 from graphlens.diff.rows import Finding, Kind
@@ -90,7 +90,7 @@ class LoneNodes:
             return "size"
         if name in facts.picks and facts.source(name) in self._picked(match, facts, side):
             return "dead"
-        if (hands_on(node, graph) or reshaped_again(node, graph)) and name not in self.handed.written(side, path):
+        if self.handed.preserves(side, path, graph, node) and name not in self.handed.written(side, path):
             return "preserving"
         return ""
 

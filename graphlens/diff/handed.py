@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphlens.diff.check.live import Facts
-from graphlens.diff.dialect import called, speaks_python
 from graphlens.diff.effects import behaviour
+from graphlens.diff.layout import moves, packet, read_by_place
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
+from graphlens.diff.told import as_recorded
 from graphlens.program.argument import Ref
 from graphlens.program.graph import Graph, Node
 from graphlens.program.value import TensorValue
@@ -32,11 +33,6 @@ _RESHAPING = {
 _LONGEST = 64
 
 
-def packet(node: Node) -> str:
-    """Return the operator without its overload, of a function or method of Python's torch too."""
-    return f"aten.{called(node)}" if speaks_python(node.op, node.target) else node.target.rpartition(".")[0]
-
-
 def hands_on(node: Node, graph: Graph) -> bool:
     """Whether a node's value is its first operand's value."""
     name = packet(node)
@@ -46,9 +42,19 @@ def hands_on(node: Node, graph: Graph) -> bool:
         return False
     source = graph[node.args[0].node].value if node.args[0].node in graph else None
     value = node.value
-    if not isinstance(value, TensorValue) or not isinstance(source, TensorValue):
+    if not isinstance(value, TensorValue) or not isinstance(source, TensorValue) or not as_recorded(node, {}):
         return False
-    return (value.shape, value.dtype, value.device) == (source.shape, source.dtype, source.device)
+    made = value.shape, value.dtype, value.device
+    return made == (source.shape, source.dtype, source.device) and _like(node, graph, value)
+
+
+def _like(node: Node, graph: Graph, value: TensorValue) -> bool:
+    """Whether a second tensor that a call is given, to make its result like that, is like what is recorded of the result."""
+    other = node.args[1] if len(node.args) > 1 else next(iter(node.kwargs.values()), None)
+    like = graph[other.node].value if isinstance(other, Ref) and other.node in graph else None
+    if not isinstance(like, TensorValue):
+        return True
+    return like.shape == value.shape if packet(node) == "aten.view_as" else like.dtype == value.dtype
 
 
 def reshaped_again(node: Node, graph: Graph) -> bool:
@@ -69,6 +75,7 @@ class HandedOn:
 
     matching: Matching
     _known: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
+    _placed: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
 
     def written(self, side: int, path: str) -> frozenset[str]:
         """Return the nodes that may share storage with one that is written to."""
@@ -76,6 +83,24 @@ class HandedOn:
         if found is None:
             found = self._known[side, path] = _storage_of_writes(self.matching.facts[side][path])
         return found
+
+    def preserves(self, side: int, path: str, graph: Graph, node: Node) -> bool:
+        """Whether a node's value stands for its first operand's wherever that is read."""
+        if not (hands_on(node, graph) or reshaped_again(node, graph)):
+            return False
+        return not moves(node) or not self.read_by_place(side, path, node.name)
+
+    def read_by_place(self, side: int, path: str, name: str) -> bool:
+        """Whether it matters for a result where the elements of a node's value lie."""
+        found = self._placed.get((side, path))
+        if found is None:
+            program = self.matching.b if side else self.matching.a
+            found = self._placed[side, path] = read_by_place(program, path)
+        return name in found
+
+    def either_read_by_place(self, match: GraphMatch, a: Node, b: Node) -> bool:
+        """Whether that matters of either of two nodes that are a pair."""
+        return self.read_by_place(0, match.path_a, a.name) or self.read_by_place(1, match.path_b, b.name)
 
     def same(self, match: GraphMatch, a: str, b: str, readers: tuple[str, str] = ("", "")) -> bool:
         """Whether two nodes that are no pair hold the value of a pair (or of one group), before or after such steps.
@@ -109,7 +134,7 @@ class HandedOn:
             if name in written or name not in graph:
                 return
             yield name
-            if not (hands_on(graph[name], graph) or reshaped_again(graph[name], graph)):
+            if not self.preserves(side, path, graph, graph[name]):
                 return
             name = graph[name].args[0].node  # type: ignore[union-attr]
 

@@ -77,6 +77,9 @@ class ManyDiff(Displayable):
         """One sentence: who departs, and where first."""
         count, away = len(self.names), self.departing
         base = f"from {self.names[0]}" if self.against == "first" else "from the one before"
+        left_out = next((diff for diff in self.diffs.values() if not diff.proof.same), None)
+        if not away and left_out is not None:
+            return f"none of {count} programs departs in what is asked: {left_out.verdict}"
         if not away:
             return f"all {count} programs are the same: {next(iter(self.diffs.values())).verdict}"
         text = f"{len(away)} of {plural(count - 1, 'program')} {'departs' if len(away) == 1 else 'depart'} {base}: {named(away)}"

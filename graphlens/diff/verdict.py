@@ -67,6 +67,8 @@ def _different(diff: Diff) -> str:
         text += f"; whether it computes the same is unknown: {_unknown(diff.proof)}"
     elif diff.proof.level != DIFFERENT:
         text += f"; the computation is {diff.proof.level}"
+    elif diff.ignored and all(row.severity != "wrong_result" for row in counted):
+        text += f"; all of it compared: {diff.proof}"
     return f"{text}; {_first(diff, counted)}"
 
 

@@ -6,6 +6,7 @@ import pytest
 from diff.peers import written
 from msgspec.structs import replace
 
+import graphlens as gl
 from graphlens.diff.align import align
 from graphlens.diff.comparison import compare
 from graphlens.diff.verify import verify
@@ -74,3 +75,27 @@ def test_what_shares_storage_follows_from_the_call_that_made_what_is_written():
         assert len(orders) == 3
         assert {(row.cause, row.inherited_from) for row in orders} == {("inherited", "c")}
         assert [(row.node, row.severity) for row in diff.rows if row.cause == "root"] == [("c", "wrong_result")]
+
+
+def test_what_followed_from_a_row_that_is_left_out_is_still_told():
+    """Ignoring a call that one side has says nothing of those that compute on it, whatever harmless rows are beside them."""
+    a = written(HEAD + "u = tanh(p)\nw = exp(u)\nreturn w, q, p")
+    b = written(HEAD + "c = erf(p)\nv = tanh(c)\nw = exp(v)\nreturn w, q, p")
+    for ignore in (["target"], ["target", "name"]):
+        diff = compare(a, b, ignore=ignore)
+        assert diff.worst == "wrong_result"
+        assert [row.field for row in diff.rows if row.cause == "root" and row.severity == "wrong_result"] == ["args"]
+    assert compare(a, b).only("args", "name").worst == "wrong_result"
+    assert not compare(a, b, ignore=["target"]).ok
+
+
+def test_a_verdict_after_leaving_rows_out_never_calls_the_programs_the_same():
+    a, b = written(HEAD + "u = tanh(p)\nreturn u, q, p"), written(HEAD + "v = tanh(q)\nreturn v, q, p")
+    diff = compare(a, b, ignore=["args"])
+    assert diff.worst == "cosmetic"
+    assert "all of it compared: different: 1 refused" in diff.verdict
+    many = gl.diff_many([a, b, a], ignore=["args", "name"])
+    assert many.ok
+    assert "the same" not in many.verdict
+    assert "ignoring 2 rows; different: 1 refused" in many.verdict
+    assert gl.diff_many([a, a]).verdict.startswith("all 2 programs are the same")
