@@ -1,4 +1,4 @@
-"""Arguments that read what one side lacks: the root they follow from is as bad as they are."""
+"""Arguments that read what one side lacks: some root that they follow from is as bad as they are."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from graphlens.program.program import ROOT
 READ: Final = "read"
 _SIZES: Final = ("specialised", "generalised")
 _HELD: Final = ("placeholder", "get_attr")
+_INNOCENT: Final = frozenset({"dead", "duplicate", "preserving", "size", "assertion"})
+"""Sorts of lone calls (`LoneNodes.aspect`) whose own rows are no wrong result."""
+
 _CODES: Final = {"float32": "<f", "float64": "<d", "int64": "<q", "int32": "<i"}
 
 Key: TypeAlias = tuple[str, str, str]
@@ -29,16 +32,21 @@ def blame(
 ) -> tuple[list[Placed], list[Finding]]:
     """Return both so that some root is as bad as any argument that follows from it.
 
-    An operand that one side lacks is told once, as the node or the input that it is. Alone that may be harmless (a copy, an
-    attribute, a new weight) where reading it is not: then an input says that it is read, and what is no input leaves the
+    A node that one side lacks is told once, as the node or the input that it is. Alone that may be harmless (a copy, an
+    attribute, a new weight) where reading it is not. Whoever computes on it instead of on something else follows from
+    another node that explains it, or from none. Then an input says that it is read, and what is no input leaves the
     argument a root of its own. `inputs` are those of the programs, by ``only_a`` and ``only_b``.
     """
     lone = _lone(placed)
     program_level = [*program_level]
     told = _Told(program_level, inputs)
     kept: list[Placed] = []
-    for item in placed:
-        operands = [key for key in _operands(item) if key in lone] if item.finding.inherited_from else []
+    for each in placed:
+        if not each.finding.inherited_from:
+            kept.append(each)
+            continue
+        item = _explained(each, lone)
+        operands = [key for key in _operands(item) if key in lone]
         if not operands or _told(operands, lone) or _same_place(item, lone[operands[0]]):
             kept.append(item)
             continue
@@ -59,6 +67,36 @@ def _lone(placed: list[Placed]) -> dict[Key, Placed]:
         if item.finding.field == "target" and item.finding.kind in ("only_a", "only_b") and node is not None:
             found[item.graph, node.name, item.finding.kind] = item
     return found
+
+
+def _explained(item: Placed, lone: Mapping[Key, Placed]) -> Placed:
+    """Return a difference of operands that are others with a lone node as its reason only where that explains it."""
+    if not _other_operands(item.finding):
+        return item
+    source = item.graph, item.finding.inherited_from
+    innocent = [_sort(lone, (*source, side)) in _INNOCENT for side in ("only_a", "only_b")]
+    return item.inherited(_guilty(item, lone)) if any(innocent) else item
+
+
+def _guilty(item: Placed, lone: Mapping[Key, Placed]) -> str:
+    """Name the operand of either side that has no partner and computes something, if there is one."""
+    for side, value in (("only_a", item.finding.value_a), ("only_b", item.finding.value_b)):
+        if isinstance(value, Ref) and _sort(lone, (item.graph, value.node, side)) == "":
+            return value.node
+    return ""
+
+
+def _other_operands(finding: Finding) -> bool:
+    """Whether a call has other operands on the other side; a number that became an operand is told by who holds it there."""
+    if finding.field not in ("args", "kwargs"):
+        return False
+    references = isinstance(finding.value_a, Ref) and isinstance(finding.value_b, Ref)
+    return finding.aspect == "length" or (finding.aspect == "rewired" and references)
+
+
+def _sort(lone: Mapping[Key, Placed], key: Key) -> str | None:
+    """Say what sort of node has no partner, `None` where it has one."""
+    return lone[key].finding.aspect if key in lone else None
 
 
 def _operands(item: Placed) -> list[Key]:

@@ -12,7 +12,7 @@ from graphlens.diff.diff import Diff
 from graphlens.diff.fields import NodeComparer
 from graphlens.diff.fields_lone import nodes_of_lone_graphs
 from graphlens.diff.fields_program import compare_programs
-from graphlens.diff.innocent import with_own_roots
+from graphlens.diff.held_otherwise import as_they_are_used
 from graphlens.diff.left_out import keep
 from graphlens.diff.matching import Matching
 from graphlens.diff.placed import Placed
@@ -153,10 +153,11 @@ def _everything(matching: Matching, settings: Settings, equal: Equal) -> list[Pl
     placed += nodes_of_lone_graphs(matching.a, alignment.only_a, "only_a", unclear_a)
     placed += nodes_of_lone_graphs(matching.b, alignment.only_b, "only_b", unclear_b)
     program_level = list(compare_programs(matching, comparer.module_names, settings.weights, equal))
+    program_level = list(as_they_are_used(matching, program_level))
     placed = list(_inputs_follow_signature(placed, program_level))
     placed = list(_inputs_follow_weights(matching.a, placed, program_level))
     placed, program_level = follow_modules(placed, program_level, comparer.module_names)
-    placed = list(with_own_roots(list(Causes(matching, placed).resolve(placed))))
+    placed = list(Causes(matching, placed).resolve(placed))
     placed, program_level = blame(placed, program_level, {"only_a": matching.a.inputs, "only_b": matching.b.inputs})
     return placed + [Placed(PROGRAM, PROGRAM, None, None, finding) for finding in program_level]
 
