@@ -70,7 +70,8 @@ class ArgumentComparer:
 
     def _other_name(self, a: str, b: str, readers: tuple[str, str], *, lone: bool) -> str:
         """Say in which way two references that are no pair are one value nevertheless, if they are."""
-        if lone and self.matching.merged(self.match).same(a, b):
+        merged = self.matching.merged(self.match)
+        if (lone and merged.same(a, b)) or merged.exchanged(a, b):
             return "merged"
         if self.match is self.matching.root and self.matching.tied.same(a, b):
             return "tied"

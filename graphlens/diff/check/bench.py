@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from graphlens.diff.alignment import Ambiguous, GraphAlignment, Group
 from graphlens.diff.check.findings import Findings
 from graphlens.diff.check.live import Facts
-from graphlens.diff.check.merged import Merged
+from graphlens.diff.check.merged import DUPLICATES, Merged
 from graphlens.diff.check.symbols import Renaming
 from graphlens.diff.check.tied import OTHER_NAME, Tied
 from graphlens.diff.check.values import Values
@@ -51,9 +52,28 @@ class Bench:
             or picked_a != picked_b
             or not (self.mate.get(left) == right or self.merged.same(left, right))
         ):
-            return self.undecided(x, y)
+            return self.undecided(x, y) or self._exchanged(x, y)
         self.findings.rules[DUPLICATE_GETITEM] += 1
         return True
+
+    def _exchanged(self, x: str, y: str) -> bool:
+        """Whether an operand was read in the place of another that is the same value."""
+        found = self.merged.exchanged(x, y)
+        self.findings.rules[DUPLICATES] += found
+        return found
+
+    def superseded(self, x: str, y: str) -> bool:
+        """Whether one of a pure pair is dead because all that read the other have partners, or equals, which read something else."""
+        if not (self.a.pure(x) and self.b.pure(y)):
+            return False
+        side = "a" if x in self.a.live else "b"
+        facts, name, paired = (self.a, x, self.mate.keys()) if side == "a" else (self.b, y, self._taken)
+        users = (user for user in facts.graph.users.get(name, ()) if user in facts.live)
+        return all(user in paired or self.merged.duplicate(user, side=side) for user in users)
+
+    @cached_property
+    def _taken(self) -> frozenset[str]:
+        return frozenset(self.mate.values())
 
     def same_name(self, x: str, y: str) -> bool:
         """Whether a word names a node or a symbol that another word names on the other side."""

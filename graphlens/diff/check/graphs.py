@@ -72,6 +72,8 @@ def check_pairs(bench: Bench) -> None:
                 findings.rules[DEAD] += 2
         elif x in bench.a.picks and y in bench.b.picks:
             findings.rules[UNUSED_GETITEM] += 1  # whoever uses the one looks at what it picks
+        elif bench.superseded(x, y):
+            findings.rules[DUPLICATES] += 1  # whoever uses the one reads another in its place, and is checked
         else:
             findings.refuse(bench.path, x, y, "pairs", f"nothing uses it in {'a' if x in dead_a else 'b'}")
         bench.closer.add(x)

@@ -1,20 +1,21 @@
-"""Nodes without a partner that compute once more what another node computes: common subexpressions, merged on one side only."""
+"""Nodes that compute once more what another node computes: common subexpressions, merged on one side only or read in each other's place."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 
 from graphlens.diff.check.live import Facts, epochs
+from graphlens.diff.check.repeats import one_object, repeatable, unseen, written_down
 from graphlens.diff.check.storage import Sources, Storages
-from graphlens.diff.effects import PURE, hands_on_first
-from graphlens.program.argument import Argument, Const, Map, Opaque, Ref, Seq, Slice, children, literal_text
+from graphlens.diff.check.twins import Twins
 from graphlens.program.graph import Node
-from graphlens.program.value import SymValue, TensorValue, Value
 
 DUPLICATES = "merged duplicates"
 _Groups = Mapping[str, frozenset[str]]
 _NONE: _Groups = {}
+_MOST_USERS = 24
 
 
 class Merged:
@@ -27,8 +28,11 @@ class Merged:
 
     def __init__(self, sources: Sources) -> None:
         self.mate = sources.mate
+        self.twins = tuple(Twins(sources, side) for side in (0, 1))
         self.groups: tuple[_Groups, _Groups] = (_NONE, _NONE)
-        if all(len(facts.graph.nodes) == len(self.mate) for facts in sources.facts):
+        self._facts = sources.facts
+        self._all_paired = all(len(facts.graph.nodes) == len(self.mate) for facts in sources.facts)
+        if self._all_paired:
             return
         paired = frozenset(self.mate), frozenset(self.mate.values())
         lone = [_lone(facts, names) for facts, names in zip(sources.facts, paired, strict=True)]
@@ -39,19 +43,41 @@ class Merged:
 
     def duplicate(self, name: str, *, side: str) -> bool:
         """Whether a node without a partner computes what a node with one computes."""
-        return name in self.groups[side == "b"]
+        return name in self.groups[side == "b"] or self._read_as_another(name, at=int(side == "b"))
+
+    def _read_as_another(self, name: str, *, at: int) -> bool:
+        """Whether one that reads a node without a partner reads on the other side what computes the same."""
+        if self._all_paired:
+            return False
+        there, back = (self._back, self.mate) if at else (self.mate, self._back)
+        ours, theirs = self._facts[at], self._facts[not at]
+        partners = [there[user] for user in ours.graph.users.get(name, ())[:_MOST_USERS] if user in there]
+        operands = (back.get(operand) for partner in partners for operand in theirs.nodes[partner].inputs)
+        return any(other is not None and self.twins[at].same(name, other) for other in operands)
 
     def same(self, x: str, y: str) -> bool:
         """Whether a node of `a` and one of `b` compute the same, at least one of them once more."""
         ours, theirs = self.groups
-        if x not in ours and y not in theirs:
-            return False
-        images = {self.mate[name] for name in ours.get(x, (x,)) if name in self.mate}
-        return not images.isdisjoint(theirs.get(y, (y,)))
+        if x in ours or y in theirs:
+            images = {self.mate[name] for name in ours.get(x, (x,)) if name in self.mate}
+            return not images.isdisjoint(theirs.get(y, (y,)))
+        return False
+
+    def exchanged(self, x: str, y: str) -> bool:
+        """Whether a node of `a` and one of `b` compute the same as each other's partners do."""
+        mate = self.mate.get(x)
+        if mate is not None and self.twins[1].same(mate, y):
+            return True
+        other = self._back.get(y)
+        return other is not None and self.twins[0].same(x, other)
+
+    @cached_property
+    def _back(self) -> Mapping[str, str]:
+        return {right: left for left, right in self.mate.items()}
 
 
 def _lone(facts: Facts, paired: frozenset[str]) -> list[Node]:
-    return [n for n in facts.graph.nodes if n.name not in paired and n.name in facts.live and _repeatable(n, facts)]
+    return [n for n in facts.graph.nodes if n.name not in paired and n.name in facts.live and repeatable(n, facts)]
 
 
 def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], storages: Storages) -> _Groups:
@@ -68,8 +94,8 @@ def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], storages: St
     for node in facts.graph.nodes:
         if node.target not in targets or node.name not in facts.live:
             continue  # a dead pair may disagree
-        if _repeatable(node, facts) and _unseen(node, storages):
-            key = _key(node, leader)
+        if repeatable(node, facts) and unseen(node, storages):
+            key = written_down(node, leader)
             if key is not None:
                 key = (key, states.get(node.name, 0))
                 members = classes.setdefault(key, [])
@@ -81,67 +107,7 @@ def _groups(facts: Facts, lone: list[Node], paired: frozenset[str], storages: St
         if (
             partners
             and len(partners) < len(members)
-            and (_one_object(facts.nodes[members[0]]) or sum(returned[root] for root in storages.roots(members)) <= 1)
+            and (one_object(facts.nodes[members[0]]) or sum(returned[root] for root in storages.roots(members)) <= 1)
         ):
             found |= dict.fromkeys(members, partners)
     return found
-
-
-def _repeatable(node: Node, facts: Facts) -> bool:
-    """Whether doing it twice gives the same twice. Memory that is not initialised holds anything."""
-    if node.op == "get_attr":
-        return node.name not in facts.bodies
-    if node.op != "call_function" or node.subgraphs or "empty" in node.target:
-        return False
-    does = facts.does.get(node.name, PURE)
-    return does is PURE or (does.pure and (isinstance(node.value, SymValue) or hands_on_first(node.target)))
-
-
-def _one_object(node: Node) -> bool:
-    """Whether it is the same object, or an immutable one, however often it is asked for."""
-    return node.op == "get_attr" or isinstance(node.value, SymValue)
-
-
-def _unseen(node: Node, storages: Storages) -> bool:
-    """Whether nothing is written that would tell one of it from two."""
-    return (
-        not storages.written
-        or _one_object(node)
-        or storages.written.isdisjoint(storages.roots((node.name, *node.inputs)))
-    )
-
-
-def _key(node: Node, leader: Mapping[str, str]) -> object | None:
-    """Write down what a node computes, exactly; `None` where an argument cannot be."""
-    parts: list[object] = [node.op, node.target, *node.kwargs, _facets(node.value)]
-    stack: list[Argument] = [*node.args, *node.kwargs.values()]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, Opaque):
-            return None
-        if isinstance(top, Ref):
-            parts.append(("ref", leader.get(top.node, top.node)))
-        elif isinstance(top, Const):
-            parts.append((top.kind, top.text))
-        elif isinstance(top, Seq | Map | Slice):
-            inner = children(top)
-            parts.append((type(top).__name__, top.kind if isinstance(top, Seq) else "", len(inner)))
-            stack.extend(inner)
-        else:
-            parts.append((type(top), literal_text(top)))
-    return tuple(parts)
-
-
-def _facets(value: Value | None) -> object:
-    if isinstance(value, TensorValue):
-        return (
-            value.shape,
-            value.dtype,
-            value.stride,
-            value.storage_offset,
-            value.device,
-            value.layout,
-            value.conj,
-            value.neg,
-        )
-    return value
