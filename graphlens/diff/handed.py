@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from graphlens.diff.check.live import Facts
 from graphlens.diff.effects import behaviour
-from graphlens.diff.layout import moves, packet, read_by_place
+from graphlens.diff.layout import Readers, moves, packet, read_by_place, readers_of_places
 from graphlens.diff.matching import Agreement, GraphMatch, Matching
 from graphlens.diff.told import as_recorded
 from graphlens.program.argument import Ref
@@ -76,6 +76,7 @@ class HandedOn:
     matching: Matching
     _known: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
     _placed: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
+    _readers: dict[int, Readers] = field(default_factory=dict)
 
     def written(self, side: int, path: str) -> frozenset[str]:
         """Return the nodes that may share storage with one that is written to."""
@@ -95,7 +96,9 @@ class HandedOn:
         found = self._placed.get((side, path))
         if found is None:
             program = self.matching.b if side else self.matching.a
-            found = self._placed[side, path] = read_by_place(program, path)
+            if side not in self._readers:
+                self._readers[side] = readers_of_places(program)
+            found = self._placed[side, path] = read_by_place(program, path, self._readers[side])
         return name in found
 
     def either_read_by_place(self, match: GraphMatch, a: Node, b: Node) -> bool:

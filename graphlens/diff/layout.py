@@ -32,12 +32,24 @@ def moves(node: Node) -> bool:
     return packet(node) not in _KEEPING
 
 
-def read_by_place(program: Program, path: str) -> frozenset[str]:
+Readers = frozenset[tuple[str, str]]
+"""Graph paths and names of nodes that read where elements lie."""
+
+
+def readers_of_places(program: Program) -> Readers:
+    """Find the nodes of all graphs of a program that read where elements lie."""
+    calls = {(node.op, node.target): node for graph in program.graphs.values() for node in graph.nodes}
+    reading = {key for key, node in calls.items() if packet(node) in _READERS}
+    if not reading:
+        return frozenset()
+    return frozenset((path, node.name) for path, node in program.walk() if (node.op, node.target) in reading)
+
+
+def read_by_place(program: Program, path: str, readers: Readers) -> frozenset[str]:
     """Name the nodes of a graph of whose values anything is made that is read by where its elements lie.
 
     Of a nested graph these are all that its results are made of, where any graph of the program reads so.
     """
-    readers = {(at, node.name) for at, node in program.walk() if packet(node) in _READERS}
     if not readers:
         return frozenset()
     graph = program.graphs[path]
@@ -48,7 +60,7 @@ def read_by_place(program: Program, path: str) -> frozenset[str]:
     return _above(graph, found)
 
 
-def _inside(node: Node, path: str, readers: set[tuple[str, str]]) -> bool:
+def _inside(node: Node, path: str, readers: Readers) -> bool:
     start = f"{path}/{node.name}." if path else f"{node.name}."
     return any(at.startswith(start) for at, _ in readers)
 
