@@ -15,7 +15,7 @@ from graphlens.program.graph import Node
 def graph_alignment(paths: tuple[str, str], solved: Solved) -> GraphAlignment:
     """Write the result for one pair of graphs."""
     match = solved.match
-    names_a, names_b = list(match.a.index), list(match.b.index)
+    names_a, names_b = ([node.name for node in table.nodes] for table in (match.a, match.b))
     hidden = {i for bundle in match.bundles for i in bundle.a}
     how = match.how
     if match.a.spoken:
