@@ -29,7 +29,8 @@ class CallComparer:
         """Yield what differs between the arguments of two matched nodes, with what a change of container means to them."""
         either = None
         for finding in self._arguments(a, b):
-            if a.subgraphs and finding.where.startswith(OPERANDS.get(a.target, "\0")):
+            elsewhere = a.subgraphs and finding.aspect in ("length", "rewired")
+            if elsewhere and finding.where.startswith(OPERANDS.get(a.target, "\0")):
                 alike = fed_alike(self.arguments.matching, self.arguments.match, a, b)
                 yield structs.replace(finding, aspect=FED_ALIKE) if alike else finding
                 continue
