@@ -62,6 +62,17 @@ describe("what differs in a region", () => {
     expect(differingBoxes(doc)).toEqual([0]);
   });
 
+  it("is no worse for nodes that went with the call that held them", () => {
+    const doc = differing([
+      ["changed", "breaks_pass"],
+      ["only_a", "wrong_result", true],
+      ["only_a", "wrong_result", true],
+      ["only_a", "wrong_result", true],
+    ]);
+    expect(differences(doc).map(tallyText)).toEqual(["≠ 1", "≠ 1", "− 2"]);
+    expect(differences(doc).map(({ grade }) => grade)).toEqual(["serious", "serious", "slight"]);
+  });
+
   it("is nothing where nothing differs", () => {
     expect(differences(differing([["same", ""]])).map(({ count, words }) => [count, words])).toEqual([
       [0, ""],

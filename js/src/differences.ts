@@ -32,7 +32,7 @@ export function markOf(doc: Doc, box: number): Mark {
 export function gradeOf(doc: Doc, box: number): Grade {
   const mark = markOf(doc, box);
   if (mark === "same") return "";
-  if (mark === "inherited") return "slight";
+  if (doc.follows(box)) return "slight";
   const severity = doc.severity(box);
   if (severity === "wrong_result") return "grave";
   return mark !== "changed" || severity === "breaks_pass" ? "serious" : "slight";

@@ -71,7 +71,7 @@ def tallies(walk: Walk, marks: Marks) -> list[Tally]:
     found: list[Counter[str]] = [Counter() for _ in walk.regions]
     severe: list[Counter[str]] = [Counter() for _ in walk.regions]
     for box, mark in enumerate(shown_marks(marks)):
-        grade = _grade(mark, marks.severity[box])
+        grade = "slight" if marks.cause[box] == "inherited" else _grade(mark, marks.severity[box])
         up = walk.call[box] if walk.call[box] >= 0 else walk.around[box]
         while up >= 0:
             inside[up] += 1
