@@ -122,6 +122,18 @@ def test_half_the_bits_are_said_of_weights_inputs_and_casts(name):
     assert all(row.cause == "inherited" for row in diff.rows if row.aspect == "assertion")
 
 
+def test_assertions_of_a_cast_go_with_their_line_in_half_precision():
+    """T5 casts back at the end of its norms only in bfloat16: what is asserted there is new, and no other assertion takes its place."""
+    a = read(models.exported("t5"))
+    diff = compare(a, again(name="t5", change=lambda model: model.to(torch.bfloat16)))
+    asserts = [row for row in diff.node_rows if "_assert_tensor_metadata" in row.target_a + row.target_b]
+    paired = [(diff.a.graph[row.node_a], diff.b.graph[row.node_b]) for row in asserts if row.node_a and row.node_b]
+    assert len(paired) == 22
+    assert all(x.stack_trace == y.stack_trace and x.module == y.module for x, y in paired)
+    new = [row for row in diff.node_rows if row.match.startswith("only")]
+    assert Counter(row.target_b for row in new) == {"aten._assert_tensor_metadata.default": 17, "aten.to.dtype": 17}
+
+
 def test_a_free_size_is_one_root_and_its_range():
     free = again(dynamic_shapes={"args": ({0: torch.export.Dim("rows", min=2, max=64)},)})
     diff = compare(program(), free)
