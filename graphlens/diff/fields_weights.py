@@ -153,15 +153,17 @@ def _filled(tensor: StoredTensor) -> StoredTensor:
 
 
 def _aliasing(pairs: Pairs) -> Iterator[Finding]:
-    """Yield tensors that share storage with another one on one side only, up to the names of storages."""
+    """Yield tensors that share storage with another one on one side only, or are one object there, up to their names."""
     first_a: dict[str, int] = {}
     first_b: dict[str, int] = {}
+    objects: tuple[dict[str, int], dict[str, int]] = ({}, {})
     both = [(a, b) for a, b in pairs if a is not None and b is not None]
     both.sort(key=lambda pair: sorted((pair[0].fqn, pair[1].fqn)))
     for i, (a, b) in enumerate(both):
         root_a = i if a.storage is None else first_a.setdefault(a.storage, i)
         root_b = i if b.storage is None else first_b.setdefault(b.storage, i)
         if root_a == root_b:
+            yield from _objects(both, i, objects)
             continue
         kind: Kind = "lost" if b.storage is None else "added" if a.storage is None else "changed"
         yield Finding(
@@ -171,6 +173,30 @@ def _aliasing(pairs: Pairs) -> Iterator[Finding]:
             b=_shared(b.storage, both[root_b][1].fqn, alone=root_b == i),
             value_a=a.storage,
             value_b=b.storage,
+        )
+
+
+def _objects(
+    both: list[tuple[StoredTensor, StoredTensor]], i: int, first: tuple[dict[str, int], dict[str, int]]
+) -> Iterator[Finding]:
+    """Yield a parameter that is one object with another on one side only, as far as both sides hold objects."""
+    a, b = both[i]
+    if a.object is None or b.object is None:
+        return
+    roots = first[0].setdefault(a.object, i), first[1].setdefault(b.object, i)
+    if roots[0] != roots[1]:
+        texts = [
+            "an object of its own" if root == i else f"one object with {both[root][side].fqn}"
+            for side, root in enumerate(roots)
+        ]
+        yield Finding(
+            field=f"aliasing[{a.fqn}]",
+            kind="changed",
+            a=texts[0],
+            b=texts[1],
+            aspect="object",
+            value_a=a.object,
+            value_b=b.object,
         )
 
 

@@ -172,6 +172,7 @@ TABLE: Final[Mapping[tuple[str, str, str], Rule]] = {
     ("constants", "added", ANY): _breaks("a value that only one side has"),
     ("constants", "renamed", ANY): _cosmetic("another name for the same constant"),
     ("aliasing", ANY, "written"): _wrong("the program writes to one of them, and reads the other as it was or as it is now"),
+    ("aliasing", "changed", "object"): _breaks("optimizers and `parameters()` see one weight on one side, two on the other"),
     ("aliasing", ANY, ANY): _breaks("an update of one no longer reaches the other"),
     ("example_inputs", ANY, ANY): _debug("kept for people and for recompiling", "pytorch#176791"),
     ("module_call_graph", ANY, ANY): _breaks("unflatten rebuilds modules by it", "pytorch#137013"),

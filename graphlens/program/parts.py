@@ -81,7 +81,8 @@ class StoredTensor(Struct, frozen=True, kw_only=True):
     """A weight or constant, described, not held.
 
     `kind`: ``parameter buffer constant custom_obj``; `member` and `crc32` say where it lies in an archive; `storage`
-    is equal for two tensors that share storage; `nbytes` is the size of that storage in bytes.
+    is equal for two tensors that share storage; `nbytes` is the size of that storage in bytes. `object` is equal for two
+    names of one Python object, `None` where a source holds no objects.
     """
 
     fqn: str
@@ -97,6 +98,7 @@ class StoredTensor(Struct, frozen=True, kw_only=True):
     neg: bool | None = None
     type: str | None = None
     storage: str | None = None
+    object: str | None = None
     nbytes: int | None = None
     member: str | None = None
     crc32: int | None = None

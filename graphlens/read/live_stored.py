@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from graphlens.program.argument import NOT_ALL_READ
 from graphlens.program.parts import StoredTensor
@@ -34,7 +35,7 @@ def stored_in_program(program: torch.export.ExportedProgram, bodies: Mapping[str
     known = {*program.state_dict, *program.constants}
     unlifted = dict(_named_constants(program.graph_module, bodies))
     found += [describe(fqn, held, "constant", storages) for fqn, held in unlifted.items() if fqn not in known]
-    return tuple(found)
+    return _numbered(found)
 
 
 def stored_in_modules(bodies: Mapping[str, Body]) -> tuple[StoredTensor, ...]:
@@ -51,7 +52,18 @@ def stored_in_modules(bodies: Mapping[str, Body]) -> tuple[StoredTensor, ...]:
     for fqn, held in _named_constants(root, bodies):
         if fqn not in found:
             found[fqn] = describe(fqn, held, "constant", storages)
-    return tuple(found.values())
+    return _numbered(found.values())
+
+
+def _numbered(found: Iterable[StoredTensor]) -> tuple[StoredTensor, ...]:
+    """Number objects by their first names, so that nothing of the process is left."""
+    numbers: dict[str, str] = {}
+    return tuple(
+        tensor
+        if tensor.object is None
+        else replace(tensor, object=numbers.setdefault(tensor.object, str(len(numbers))))
+        for tensor in found
+    )
 
 
 def _named_constants(root: torch.nn.Module, bodies: Mapping[str, Body]) -> Iterator[tuple[str, Any]]:
@@ -99,7 +111,10 @@ def _object(fqn: str, held: Any) -> StoredTensor:
 
 
 def describe(fqn: str, held: Any, kind: str, storages: Storages) -> StoredTensor:
-    """Describe one stored tensor or script object."""
+    """Describe one stored tensor or script object.
+
+    Of parameters it is told which are one object: optimizers and `parameters()` ask for that.
+    """
     if not isinstance(held, torch.Tensor):
         return _object(fqn, held)
     value: TensorValue = tensor_value(held, storages)
@@ -119,6 +134,7 @@ def describe(fqn: str, held: Any, kind: str, storages: Storages) -> StoredTensor
         neg=value.neg,
         type=value.type,
         storage=None if address is None else str(storages.setdefault(address, len(storages))),
+        object=str(id(held)) if _is_parameter(held) else None,
         nbytes=facet(lambda: int(held.untyped_storage().nbytes())),
         note=None if content is not None else "a fake or meta tensor has no elements",
         content=content,

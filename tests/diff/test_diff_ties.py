@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from diff.edits import with_nodes
+from diff.exports import reload
 from diff.law import compared, roots
 from msgspec.structs import replace
 from torch import nn
@@ -126,3 +127,31 @@ def test_two_inputs_that_swapped_names_are_told_by_what_they_stand_for():
         ("embedding", f"{EMBED} (embed.weight, there {HEAD})", f"{EMBED} (head.weight, there {HEAD})"),
         ("linear", f"{HEAD} (head.weight, there {EMBED})", f"{HEAD} (embed.weight, there {EMBED})"),
     }
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_tied_weight_is_two_objects_after_loading(turned):
+    """Its storage is still shared; `parameters()` names it twice, and an optimizer steps it twice."""
+    made = torch.export.export(Model("tied").eval(), (torch.arange(3),))
+    loaded = reload(made)
+    assert made.state_dict["embed.weight"] is made.state_dict["head.weight"]
+    assert loaded.state_dict["embed.weight"] is not loaded.state_dict["head.weight"]
+    diff = compared(*(map(gl.read, (loaded, made) if turned else (made, loaded))))
+    (row,) = [row for row in diff.rows if row.family == "aliasing"]
+    texts = ("one object with embed.weight", "an object of its own")
+    assert (row.field, row.kind, row.aspect, row.severity) == (
+        "aliasing[head.weight]",
+        "changed",
+        "object",
+        "breaks_pass",
+    )
+    assert (row.a, row.b) == (texts[::-1] if turned else texts)
+    assert diff.proof.level == "identical"
+
+
+def test_an_archive_holds_no_objects(tmp_path):
+    made = torch.export.export(Model("tied").eval(), (torch.arange(3),))
+    torch.export.save(made, tmp_path / "tied.pt2")
+    diff = compared(gl.read(made), gl.read(tmp_path / "tied.pt2"))
+    assert [row.field for row in diff.rows if row.family == "aliasing"] == []
+    assert diff.proof.level == "identical"
