@@ -138,7 +138,9 @@ def test_replay_changes_only_evidence(modules, fqns, monkeypatch):
         confidence = {pair: how[1] for pair, how in evidence(alone).items()}
         assert {pair: how[1] for pair, how in evidence(diff).items()} == confidence
         count += len(replayed(diff))
-    assert count > 10
+    assert count > (
+        10 if modules else 2
+    )  # without modules, counting from both ends decides much before pockets are searched
 
 
 def test_the_same_the_other_way_round_and_in_another_order():

@@ -158,19 +158,29 @@ def forms(table: Table) -> Forms:
 
     A form knows keys and which operand is which, and nothing of any match, so that it is worked out once.
     """
+    if table.forms is None:
+        base, up, down = _ways(table)
+        (near,) = _forms(base, up, (NEAR,))
+        table.forms = Forms(near, *_forms(base, down, (NEAR, FAR)))
+    return table.forms
+
+
+def nearest(table: Table) -> tuple[list[int], list[int]]:
+    """Return the forms of each node that see one edge far: what it is computed from, what is computed from it."""
+    base, up, down = _ways(table)
+    return _forms(base, up, (1,))[0], _forms(base, down, (1,))[0]
+
+
+def _ways(table: Table) -> tuple[Words, tuple[Numbers, Numbers, Words], tuple[Numbers, Numbers, Words]]:
+    """Return the words of keys, and for each node where its operands, and where its users, are and in which places."""
     import numpy as np
 
-    if table.forms is None:
-        key, _, start, operand, user = flat(table)
-        slot = np.arange(len(user)) - start[user]
-        slot[np.frombuffer(bytes(table.commutative), dtype=np.uint8)[user] == 1] = 0
-        place = _mix(slot.astype(np.uint64) + np.uint64(1)) | np.uint64(1)
-        base = _mix(key.astype(np.uint64))
-        order = np.argsort(operand, kind="stable")
-        (up,) = _forms(base, (user, operand, place), (NEAR,))
-        down, far = _forms(base, (operand[order], user[order], place[order]), (NEAR, FAR))
-        table.forms = Forms(up, down, far)
-    return table.forms
+    key, _, start, operand, user = flat(table)
+    slot = np.arange(len(user)) - start[user]
+    slot[np.frombuffer(bytes(table.commutative), dtype=np.uint8)[user] == 1] = 0
+    place = _mix(slot.astype(np.uint64) + np.uint64(1)) | np.uint64(1)
+    order = np.argsort(operand, kind="stable")
+    return _mix(key.astype(np.uint64)), (user, operand, place), (operand[order], user[order], place[order])
 
 
 def _forms(base: Words, edges: tuple[Numbers, Numbers, Words], radii: tuple[int, ...]) -> list[list[int]]:

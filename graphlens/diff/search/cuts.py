@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from graphlens.diff.search.evidence import near_operands
 from graphlens.diff.search.in_place import rung_between
 from graphlens.diff.search.match import Match
 from graphlens.diff.search.sites import Free, Sites
@@ -30,12 +31,22 @@ def bundle_cuts(match: Match) -> int:
     for root, (ours, theirs) in found.items():
         notes = ("used by the same rewritten nodes",) if root in sites.shared else ("between the same matched nodes",)
         if len(ours) == len(theirs) == 1 and kind_of(match.a, ours[0]) == kind_of(match.b, theirs[0]):
+            if _fed_otherwise(match, ours[0], theirs[0]):
+                continue
             made += match.pair(ours[0], theirs[0], rung_between(match, ours[0], theirs[0]), 0.6, notes)
         elif ours and theirs and len(ours) <= _LARGEST and len(theirs) <= _LARGEST and root not in apart:
             size = f"{'1' if len(ours) == 1 else 'n'}:{'1' if len(theirs) == 1 else 'n'}"
             match.bundle(sorted(ours), sorted(theirs), f"group {size}", 0.6, notes)
             made += 1
     return made
+
+
+def _fed_otherwise(match: Match, i: int, j: int) -> bool:
+    """Whether two calls of different functions have no operand in common: one was taken out, the other put in."""
+    a, b = match.a, match.b
+    if a.nodes[i].target == b.nodes[j].target or not (a.operands[i] and b.operands[j]):
+        return False
+    return not any(match.mate_a[p] in b.operands[j] for p in a.operands[i]) and not near_operands(match, i, j)
 
 
 def rewritten_with(match: Match, sites: Sites, ours: list[int], theirs: list[int]) -> bool:

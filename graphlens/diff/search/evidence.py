@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from graphlens.diff.dialect.words import CASTS
-from graphlens.diff.search.match import Match
+from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 PASSING = frozenset(
@@ -153,7 +153,29 @@ def near_operands(match: Match, i: int, j: int) -> int:
     """Count the places where two nodes do not use the same node, but what comes from the same one."""
     a, b, mate = match.a, match.b, match.mate_a
     pairs = zip(a.operands[i], b.operands[j], strict=False)
-    return sum(mate[x] != y and mate[through(a, x)] == through(b, y) for x, y in pairs)
+    return sum(mate[x] != y and (mate[through(a, x)] == through(b, y) or _behind(match, x, y)) for x, y in pairs)
+
+
+def _behind(match: Match, x: int, y: int) -> bool:
+    """Whether one operand is what the other was computed from, by a call that has no partner."""
+    a, b, mate = match.a, match.b, match.mate_a
+    if mate[x] >= 0:
+        return match.mate_b[y] == FREE and mate[x] in b.operands[y][:1]
+    return mate[x] == FREE and y in [mate[p] for p in a.operands[x][:1]]
+
+
+def put_between(match: Match, i: int, j: int) -> bool:
+    """Whether one of two calls of different functions stands where on the other side a call uses its operand at once."""
+    a, b = match.a, match.b
+    if a.nodes[i].target == b.nodes[j].target:
+        return False
+    return _past(a, i, b, j, match.mate_a) or _past(b, j, a, i, match.mate_b)
+
+
+def _past(here: Table, i: int, there: Table, j: int, mate: list[int]) -> bool:
+    passed = {mate[p] for p in here.operands[i] if mate[p] >= 0}
+    users = (mate[use >> SLOT_BITS] for use in here.users[i][:_MANY_USES])
+    return any(v >= 0 and j not in there.operands[v] and not passed.isdisjoint(there.operands[v]) for v in users)
 
 
 @lru_cache(maxsize=4096)

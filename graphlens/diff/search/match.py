@@ -33,7 +33,7 @@ class Match:
     """A growing one-to-one map between the nodes of two tables.
 
     `mate_a[i]` is the partner of node `i` of `a`, `FREE`, or `GROUPED`; `mate_b` the other way. `how[i]` names the
-    evidence, `confidence[i]` its weight, `notes[i]` says more for people. The last nodes of the two sides of a bundle are
+    evidence, `confidence[i]` its weight, `notes[i]` says more for people; `placed` are nodes of `a` paired by counting. The last nodes of the two sides of a bundle are
     partners too, so that what uses them is seen to use the same.
     """
 
@@ -50,6 +50,7 @@ class Match:
         "mate_a",
         "mate_b",
         "notes",
+        "placed",
         "shared",
     )
 
@@ -65,6 +66,7 @@ class Match:
         self.budget = _VISITS_PER_NODE * (len(a) + len(b)) + _VISITS
         self._fence: tuple[set[int], set[int]] | None = None
         self.shared: frozenset[int] | None = None
+        self.placed: frozenset[int] = frozenset()
         self._free = ([i for i in range(len(a)) if i not in a.twin], [j for j in range(len(b)) if j not in b.twin])
 
     def pair(self, i: int, j: int, how: str, confidence: float, notes: Notes = ()) -> bool:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from graphlens.diff.search.agreement import Assignment
 from graphlens.diff.search.flat import flat
-from graphlens.diff.search.match import FREE, Match
+from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.merkle import Keys
 from graphlens.diff.search.similar import Modules
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
-_CANDIDATES, _LARGEST, _MANY_USES = 4, 512, 24
+_CANDIDATES, _MANY_USES = 4, 24
 _FIXED = ("pinned", "signature", "")
 Plan = dict[int, int]
 
@@ -46,15 +46,15 @@ class Side:
         return self.match.how[x if self.own is self.match.a else y] if x >= 0 else "free"
 
 
-def unshift_step(match: Match, keys: Keys, modules: Modules) -> int:
-    """Exchange partners where less differs then; return how many nodes got another one."""
+def unshift_step(match: Match, keys: Keys, modules: Modules, largest: int) -> int:
+    """Exchange partners, of so many nodes at once, where less differs then; return how many nodes got another one."""
     sides = [
         Side(match, match.a, match.b, *keys, *modules, match.mate_a, match.mate_b),
         Side(match, match.b, match.a, *keys[::-1], *modules[::-1], match.mate_b, match.mate_a),
     ]
     if _lone_names(sides[0]) > _lone_names(sides[1]):
         sides.reverse()
-    return sum(_unshift(side) for side in sides)
+    return sum(_unshift(side, largest) for side in sides)
 
 
 def _lone(side: Side) -> list[int]:
@@ -67,7 +67,7 @@ def _lone_names(side: Side) -> tuple[int, list[str]]:
     return len(names), names
 
 
-def _unshift(side: Side) -> int:
+def _unshift(side: Side, largest: int) -> int:
     waiting: dict[tuple[int, int], list[int]] = defaultdict(list)
     for i in _lone(side):
         waiting[side.key[i], side.module[i]].append(i)
@@ -79,10 +79,16 @@ def _unshift(side: Side) -> int:
         for f in found[:_CANDIDATES]:
             if side.mate[f] != FREE or side.back[y] != x:
                 continue
-            plan = _grow(side, f, y)
+            if largest == 1 and not _neighbours(side.own, f, x):
+                continue
+            plan = _grow(side, f, y, largest)
             if plan and side.match.spend(8 * len(plan)):
                 made += _take_over(side, plan)
     return made
+
+
+def _neighbours(table: Table, f: int, x: int) -> bool:
+    return f in table.operands[x] or x in table.operands[f]
 
 
 def _of_one_kind(side: Side, waiting: Mapping[tuple[int, int], list[int]]) -> Iterator[tuple[int, list[int]]]:
@@ -100,7 +106,7 @@ def _doubtful(side: Side, x: int, y: int) -> bool:
     return side.key[x] != side.key_there[y] or side.own.nodes[x].name != side.other.nodes[y].name
 
 
-def _grow(side: Side, f: int, y: int) -> Plan:
+def _grow(side: Side, f: int, y: int, largest: int) -> Plan:
     """Follow lone nodes from one to their lone neighbours, each with what stands in its place; empty where that is too much."""
     plan, taken = {f: y}, {y}
     stack = [(f, y)]
@@ -114,7 +120,7 @@ def _grow(side: Side, f: int, y: int) -> Plan:
             plan[p] = q
             taken.add(q)
             stack.append((p, q))
-        if len(plan) > _LARGEST:
+        if len(plan) > largest:
             return {}
     return plan
 
@@ -141,6 +147,8 @@ def _users(table: Table, i: int, key: list[int]) -> dict[tuple[int, int], int]:
 
 def _take_over(side: Side, plan: Plan) -> int:
     """Carry a plan out if more agrees with it."""
+    if any(GROUPED in (side.mate[p], side.back[q]) for x, y in plan.items() for p, q in _beside(side, x, y)):
+        return 0  # how many agree is not known next to what is undecided
     trial = Assignment((side.own, side.other), (side.mate, side.back))
     if sum(trial.assign(x, y) for x, y in plan.items()) <= 0:
         return 0

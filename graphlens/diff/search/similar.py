@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from graphlens.diff.dialect import called
-from graphlens.diff.search.evidence import Witnesses, near_operands, own_weight, witnesses
+from graphlens.diff.search.evidence import Witnesses, near_operands, own_weight, put_between, witnesses
 from graphlens.diff.search.match import FREE, Match
 from graphlens.diff.search.table import SLOT_BITS, Table, kind_of
 from graphlens.program.frames import frame_text, user_frame
@@ -57,7 +57,7 @@ def score(match: Match, i: int, j: int, ladder: Ladder, modules: Modules) -> Sco
         ("name", 0.1 if a.name == b.name and not (_numbered(a) or _numbered(b)) else 0.0),
         ("source", 0.05 if source(a) and source(a) == source(b) else 0.0),
         ("value", 0.05 * _value(a, b)),
-        ("contradictions", -0.15 * found.hard),
+        ("contradictions", -0.15 * (found.hard + 2 * put_between(match, i, j))),
     )
     return Score(sum(value for _, value in parts), parts, found)
 

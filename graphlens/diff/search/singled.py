@@ -20,7 +20,7 @@ def singled_step(match: Match, keys: Keys, modules: Modules, label: str) -> int:
     made = 0
     for place, i in left.items():
         j = right.get(place, -1)
-        if i >= 0 and j >= 0:
+        if i >= 0 and j >= 0 and not (label and witnesses(match, i, j).hard):
             made += match.pair(i, j, "propagated" + label, 0.85, ("the only one of its kind in its module",))
     return made
 

@@ -9,6 +9,8 @@ from graphlens.diff.search.called_modules import called_modules_step
 from graphlens.diff.search.colors import Painter, color_step
 from graphlens.diff.search.cuts import bundle_cuts, rewritten_with
 from graphlens.diff.search.duplicates import duplicates_step, prefer_names
+from graphlens.diff.search.exchange import doubled_step, exchange_step
+from graphlens.diff.search.footing import footing_step
 from graphlens.diff.search.in_place import closing_step, in_place_step
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
@@ -18,6 +20,7 @@ from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
 from graphlens.diff.search.replay import replay_step
+from graphlens.diff.search.sequence import sequence_step
 from graphlens.diff.search.shifted import unshift_step
 from graphlens.diff.search.shifts import SMALLEST, shifts_step
 from graphlens.diff.search.similar import Modules, similar_step
@@ -29,6 +32,7 @@ from graphlens.diff.search.table import Table, weaker_key
 
 _FEW = 2000
 _SMALL = 128
+_PLAN, _SHORT = 512, 1
 _RADII = (3, 3, 2, 1)
 _WALKS, _TINY = 3, 16
 _ROUNDS = 64
@@ -64,7 +68,7 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
         closing_step(match, modules)
     undecided: list[Entry] = []
     if match.open() and sum(map(len, match.free())) > _SMALL:
-        undecided = _surroundings(match, full.keys, modules)
+        undecided = _surroundings(match, full.keys, modules, intern)
     homes, regions = match.homes, match.homes or modules
     if homes is not None:
         _pairs(match, full, intern, modules, regions)
@@ -75,9 +79,14 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     if match.open():
         in_place_step(match, modules)
     told = homes is not None or min(len(match.a), len(match.b)) < SMALLEST
-    if told and unshift_step(match, full.keys, modules):
+    if told and unshift_step(match, full.keys, modules, _PLAN):
         _pairs(match, full, intern, modules, regions)
     undecided += shifts_step(match, modules, partial(_pairs, match, full, intern, modules, regions))
+    undecided += exchange_step(match, modules)
+    if not told and unshift_step(match, full.keys, modules, _SHORT):
+        _pairs(match, full, intern, modules, regions)
+    if not told:
+        undecided += [*doubled_step(match), *footing_step(match)]
     if match.open() and pair_named(match, full.keys, modules):
         _pairs(match, full, intern, modules, regions)
     match.homes = homes
@@ -87,11 +96,13 @@ def solve(match: Match, intern: Interner, modules: Modules) -> Solved:
     return Solved(match, (*undecided, *_rest(match, full.keys, modules)))
 
 
-def _surroundings(match: Match, keys: Keys, modules: Modules) -> list[Entry]:
+def _surroundings(match: Match, keys: Keys, modules: Modules, intern: Interner) -> list[Entry]:
     """Pair what its surroundings single out (a single edge says enough only within a module), then repeated structure."""
     own_weights(match, keys)
     painter = Painter(match)
     known = max(modules[0]) >= 0
+    if not known:
+        sequence_step(match, modules, intern)
     for radius in _RADII if known else _RADII[:-1]:
         color_step(match, painter, keys, modules, radius)
     undecided: list[Entry] = []
