@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from graphlens.diff.search.subsequence import Weights
 
 _CELLS = 100_000_000
-_KEY, _NEAR, _TARGET, _MARGIN = 2, 1, 1, 8
+_KEY, _NEAR, _TARGET, _MARGIN = 2, 1, 1, 14
 _ROUNDS, _MOST = 2, 64
 _NOTE = ("in its place, counted from both ends",)
 
