@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from graphlens.diff.check.live import Facts, epochs
@@ -51,8 +51,9 @@ class Merged:
             return False
         there, back = (self._back, self.mate) if at else (self.mate, self._back)
         ours, theirs = self._facts[at], self._facts[not at]
-        partners = [there[user] for user in ours.graph.users.get(name, ())[:_MOST_USERS] if user in there]
-        operands = (back.get(operand) for partner in partners for operand in theirs.nodes[partner].inputs)
+        readers = [user for user in ours.graph.users.get(name, ())[:_MOST_USERS] if user in there]
+        read = (_read_for(name, ours.nodes[user].inputs, theirs.nodes[there[user]].inputs) for user in readers)
+        operands = (back.get(operand) for found in read for operand in found)
         return any(other is not None and self.twins[at].same(name, other) for other in operands)
 
     def same(self, x: str, y: str) -> bool:
@@ -74,6 +75,11 @@ class Merged:
     @cached_property
     def _back(self) -> Mapping[str, str]:
         return {right: left for left, right in self.mate.items()}
+
+
+def _read_for(name: str, ours: Sequence[str], theirs: Sequence[str]) -> Sequence[str]:
+    """Return the operands that may be read instead of one: all of a few, of many (of an output) those in its place."""
+    return theirs if len(theirs) <= _MOST_USERS else [y for x, y in zip(ours, theirs, strict=False) if x == name]
 
 
 def _lone(facts: Facts, paired: frozenset[str]) -> list[Node]:
