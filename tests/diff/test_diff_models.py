@@ -52,9 +52,18 @@ def leaders(program: torch.export.ExportedProgram) -> dict[str, str]:
     return found
 
 
+def firsts(program: torch.export.ExportedProgram) -> dict[str, str]:
+    """Name for each parameter the first one, by name, that is the same object."""
+    first: dict[int, str] = {}
+    held = sorted(
+        (fqn, id(tensor)) for fqn, tensor in program.state_dict.items() if isinstance(tensor, torch.nn.Parameter)
+    )
+    return {fqn: first.setdefault(number, fqn) for fqn, number in held}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_reload_loses_what_torch_says_it_loses(name):
-    """Held against the two live programs: `tensor_meta`, shared storages and offsets of values, and nothing else."""
+    """Held against the two live programs: `tensor_meta`, shared storages and offsets of values, what is one object, and nothing else."""
     before, after = exported(name), reloaded(name)
     diff = compare(read(before), read(after))
     root = [row for row in diff.rows if row.graph == ""]
@@ -67,9 +76,11 @@ def test_a_reload_loses_what_torch_says_it_loses(name):
     offsets = [row for row in diff.rows if row.field == "val.storage_offset"]
     assert len(offsets) == FORMS.get(name, 0)
     assert {row.b for row in offsets} <= {"0"}
+    objects = {name for name, first in firsts(before).items() if firsts(after)[name] != first}
+    assert {row.field for row in diff.rows if row.family == "aliasing"} == {f"aliasing[{name}]" for name in objects}
     rest = Counter(
         (row.family, row.kind) for row in diff.rows
-        if row.family not in ("tensor_meta", "val.storage", "val.storage_offset") and row.node != "output"
+        if row.family not in ("tensor_meta", "val.storage", "val.storage_offset", "aliasing") and row.node != "output"
     )  # fmt: skip
     assert rest == SUBMODULES.get(name, Counter())
     assert diff.proof.same

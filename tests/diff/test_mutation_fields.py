@@ -50,7 +50,7 @@ FIELDS = {
     r"InputSpec|Program\.inputs": "signature.inputs",
     r"OutputSpec|Program\.outputs": "signature.outputs",
     r"Program\.ranges": "range_constraints",
-    r"StoredTensor\.storage$": "aliasing",
+    r"StoredTensor\.(storage|object)$": "aliasing",
     r"StoredTensor|Program\.stored less": "weights|constants",
     r"ModuleSignature|Program\.module_calls": "module_call_graph",
     r"Program\.guards": "guards",

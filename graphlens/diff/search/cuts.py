@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from graphlens.diff.search.evidence import near_operands
+from graphlens.diff.search.evidence import behind, near_operands
 from graphlens.diff.search.in_place import rung_between
 from graphlens.diff.search.match import Match
 from graphlens.diff.search.sites import Free, Sites
@@ -43,10 +43,14 @@ def bundle_cuts(match: Match) -> int:
 
 def _fed_otherwise(match: Match, i: int, j: int) -> bool:
     """Whether two calls of different functions have no operand in common: one was taken out, the other put in."""
-    a, b = match.a, match.b
-    if a.nodes[i].target == b.nodes[j].target or not (a.operands[i] and b.operands[j]):
+    ours, theirs = match.a.operands[i], match.b.operands[j]
+    if match.a.nodes[i].target == match.b.nodes[j].target or not (ours and theirs):
         return False
-    return not any(match.mate_a[p] in b.operands[j] for p in a.operands[i]) and not near_operands(match, i, j)
+    if all(match.mate_a[x] < 0 for x in ours) and all(match.mate_b[y] < 0 for y in theirs):
+        return False  # nothing is known of what they are called on
+    if any(match.mate_a[x] in theirs for x in ours) or near_operands(match, i, j):
+        return False
+    return not any(behind(match, x, y) for x, y in zip(ours, theirs, strict=False))
 
 
 def rewritten_with(match: Match, sites: Sites, ours: list[int], theirs: list[int]) -> bool:

@@ -153,10 +153,10 @@ def near_operands(match: Match, i: int, j: int) -> int:
     """Count the places where two nodes do not use the same node, but what comes from the same one."""
     a, b, mate = match.a, match.b, match.mate_a
     pairs = zip(a.operands[i], b.operands[j], strict=False)
-    return sum(mate[x] != y and (mate[through(a, x)] == through(b, y) or _behind(match, x, y)) for x, y in pairs)
+    return sum(mate[x] != y and mate[through(a, x)] == through(b, y) for x, y in pairs)
 
 
-def _behind(match: Match, x: int, y: int) -> bool:
+def behind(match: Match, x: int, y: int) -> bool:
     """Whether one operand is what the other was computed from, by a call that has no partner."""
     a, b, mate = match.a, match.b, match.mate_a
     if mate[x] >= 0:
