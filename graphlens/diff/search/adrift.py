@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from graphlens.diff.search.leftover import Entry
+from graphlens.diff.search.leftover import Entry, open_again
 from graphlens.diff.search.match import GROUPED, Match
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
@@ -35,20 +35,7 @@ def adrift_step(match: Match) -> list[Entry]:
             held.update(island)
             if not _in_place(match, island, places):
                 loose += [x for x in island if x not in bundled[0]]
-    classes: dict[int, tuple[list[int], list[int]]] = {}
-    for i in loose:
-        j = match.mate_a[i]
-        classes.setdefault(match.a.key[i], ([], []))[0].append(i)
-        classes.setdefault(match.b.key[j], ([], []))[1].append(j)
-    found = [(ours, sorted(theirs), _REASON) for ours, theirs in classes.values() if ours and theirs]
-    for i in loose:
-        match.part(i, match.mate_a[i])
-    for ours, theirs, _ in found:
-        for i in ours:
-            match.mate_a[i] = GROUPED
-        for j in theirs:
-            match.mate_b[j] = GROUPED
-    return found
+    return open_again(match, loose, _REASON)
 
 
 def _firm(match: Match) -> list[int]:

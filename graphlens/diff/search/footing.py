@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 
 from graphlens.diff.search.flat import agreeing
-from graphlens.diff.search.leftover import Entry
-from graphlens.diff.search.match import GROUPED, Match
+from graphlens.diff.search.leftover import Entry, open_again
+from graphlens.diff.search.match import Match
 from graphlens.diff.search.table import SLOT_BITS, SLOT_MASK, Table
 
 _MUCH = 0.2
@@ -26,20 +26,7 @@ def footing_step(match: Match) -> list[Entry]:
     held = _held(match)
     bundled = {i for bundle in match.bundles for i in bundle.a}
     loose = [i for i, j in enumerate(match.mate_a) if j >= 0 and i not in held and i not in bundled]
-    classes: dict[int, tuple[list[int], list[int]]] = {}
-    for i in loose:
-        j = match.mate_a[i]
-        classes.setdefault(match.a.key[i], ([], []))[0].append(i)
-        classes.setdefault(match.b.key[j], ([], []))[1].append(j)
-    found = [(ours, sorted(theirs), _REASON) for ours, theirs in classes.values() if ours and theirs]
-    for i in loose:
-        match.part(i, match.mate_a[i])
-    for ours, theirs, _ in found:
-        for i in ours:
-            match.mate_a[i] = GROUPED
-        for j in theirs:
-            match.mate_b[j] = GROUPED
-    return found
+    return open_again(match, loose, _REASON)
 
 
 def _named(match: Match) -> bool:

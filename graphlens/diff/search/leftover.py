@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 from graphlens.diff.search.evidence import witnesses
-from graphlens.diff.search.match import FREE, Match
+from graphlens.diff.search.match import FREE, GROUPED, Match
 from graphlens.diff.search.table import GETITEM, SLOT_BITS, SLOT_MASK, Table
 
 Entry = tuple[list[int], list[int], str]
@@ -127,3 +127,26 @@ def _reason(match: Match, ours: list[int], theirs: list[int]) -> str:
         match.a.nodes[ours[0]].target if match.a.nodes[ours[0]].op == "call_function" else match.a.nodes[ours[0]].op
     )
     return f"{len(ours)} and {len(theirs)} {target} that nothing tells apart"
+
+
+def set_aside(match: Match, entries: Iterable[Entry]) -> None:
+    """Take the nodes of ambiguous classes out of the search."""
+    for ours, theirs, _ in entries:
+        for i in ours:
+            match.mate_a[i] = GROUPED
+        for j in theirs:
+            match.mate_b[j] = GROUPED
+
+
+def open_again(match: Match, loose: list[int], reason: str) -> list[Entry]:
+    """Take pairs back that hang on nothing, and set aside what they paired: each key is one ambiguous class."""
+    classes: dict[int, tuple[list[int], list[int]]] = {}
+    for i in loose:
+        j = match.mate_a[i]
+        classes.setdefault(match.a.key[i], ([], []))[0].append(i)
+        classes.setdefault(match.b.key[j], ([], []))[1].append(j)
+    found = [(ours, sorted(theirs), reason) for ours, theirs in classes.values() if ours and theirs]
+    for i in loose:
+        match.part(i, match.mate_a[i])
+    set_aside(match, found)
+    return found

@@ -14,8 +14,8 @@ from graphlens.diff.search.footing import footing_step
 from graphlens.diff.search.in_place import closing_step, in_place_step
 from graphlens.diff.search.intern import Interner
 from graphlens.diff.search.keys import BARE, SIZES
-from graphlens.diff.search.leftover import Entry, interchangeable, pair_named, pair_twins, still_free
-from graphlens.diff.search.match import GROUPED, Homes, Match
+from graphlens.diff.search.leftover import Entry, interchangeable, pair_named, pair_twins, set_aside, still_free
+from graphlens.diff.search.match import Homes, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
@@ -203,16 +203,8 @@ def _rest(match: Match, keys: Keys, modules: Modules) -> tuple[Entry, ...]:
     several = [entry for entry in entries if len(entry[0]) > 1 or len(entry[1]) > 1]
     sites = Sites(match) if several else None
     aside = [entry for entry in several if sites is None or not rewritten_with(match, sites, *entry[:2])]
-    _set_aside(match, aside)
+    set_aside(match, aside)
     bundle_cuts(match)  # what is the only one of its kind in a stretch that was rewritten went with it
     left = [entry if entry in aside else still_free(match, entry) for entry in entries]
-    _set_aside(match, [entry for entry in left if entry is not None and entry not in aside])
+    set_aside(match, [entry for entry in left if entry is not None and entry not in aside])
     return tuple(entry for entry in left if entry is not None)
-
-
-def _set_aside(match: Match, entries: list[Entry]) -> None:
-    for ours, theirs, _ in entries:
-        for i in ours:
-            match.mate_a[i] = GROUPED
-        for j in theirs:
-            match.mate_b[j] = GROUPED
