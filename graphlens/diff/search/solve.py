@@ -17,6 +17,7 @@ from graphlens.diff.search.keys import BARE, SIZES
 from graphlens.diff.search.leftover import Entry, interchangeable, pair_named, pair_twins, set_aside, still_free
 from graphlens.diff.search.match import Homes, Match
 from graphlens.diff.search.merkle import Keys, merkle_step
+from graphlens.diff.search.own_weights import own_weights
 from graphlens.diff.search.provenance import provenance_step
 from graphlens.diff.search.repeated import repeated_step
 from graphlens.diff.search.replay import replay_step
@@ -26,7 +27,7 @@ from graphlens.diff.search.shifts import SMALLEST, shifts_step
 from graphlens.diff.search.similar import Modules, similar_step
 from graphlens.diff.search.singled import singled_step, unused_step
 from graphlens.diff.search.sites import Sites
-from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, own_weights, spread
+from graphlens.diff.search.sweep import MODULE, ONE, TWO, TWO_BUT, Links, Singular, forward_all, spread
 from graphlens.diff.search.symmetric import symmetric_step
 from graphlens.diff.search.table import Table, weaker_key
 
